@@ -1,0 +1,82 @@
+"""The schema generator: the envelope around every answer, the errors an operation can give, tags and examples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.permissions import BasePermission
+
+from api import openapi_components as components
+from api.openapi_examples import add_examples
+from core.permissions import HasScope
+
+PREFIX = "/api/v1/"
+
+
+def only_versioned_paths(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Leave the schema's own endpoints out of it."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith(PREFIX)]
+
+
+def finish(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Add the envelope's components, then an example to every body that has none."""
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(components.SCHEMAS)
+    result["components"]["headers"] = components.HEADERS
+    add_examples(result)
+    result["components"]["schemas"] = dict(sorted(schemas.items()))
+    return result
+
+
+class EnvelopeAutoSchema(AutoSchema):  # type: ignore[no-untyped-call]
+    """One operation."""
+
+    def get_tags(self) -> list[str]:
+        """The API package: auth, users, api-keys, analytics, or a module's."""
+        return [self.path.removeprefix(PREFIX).split("/")[0]]
+
+    def get_description(self) -> str:
+        """The docstring, and the scope a key needs."""
+        text: str = super().get_description() or ""
+        if scope := self._scope():
+            text += f"\n\nAPI keys need the scope `{scope}`."
+        elif self._permissions(HasScope):
+            text += "\n\nFor signed-in people only; API keys get 403."
+        return text.strip()
+
+    def get_override_parameters(self) -> list[Any]:
+        """Idempotency-Key on POSTs that honour it."""
+        parameters = list(super().get_override_parameters())
+        if self.method == "POST" and getattr(self.view, "idempotent", False):
+            parameters.append(components.IDEMPOTENCY_PARAMETER)
+        return parameters
+
+    def _scope(self) -> str | None:
+        declared: Mapping[str, str] = getattr(self.view, "scopes", {})
+        return declared.get(getattr(self.view, "action", None) or "") or declared.get(self.method) or declared.get("*")
+
+    def _permissions(self, kind: type[BasePermission]) -> bool:
+        return any(isinstance(permission, kind) for permission in self.view.get_permissions())
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for code, body in bodies.items():
+            content = body.get("content", {}).get("application/json")
+            if code.startswith("2") and content is not None:
+                content["schema"] = self._enveloped(content.get("schema", {}))
+            body["headers"] = {**body.get("headers", {}), **components.response_headers()}
+        for status in self._error_codes():
+            bodies.setdefault(str(status), components.error_response(status))
+        return dict(sorted(bodies.items()))
+
+    def _enveloped(self, schema: dict[str, Any]) -> dict[str, Any]:
+        pagination = schema.pop("x-pagination", None)
+        return components.envelope(schema, pagination)
+
+    def _error_codes(self) -> list[int]:
+        codes = {400, 401, 403, 404, 429, 500, 503}
+        if self.method in ("POST", "PUT", "PATCH", "DELETE"):
+            codes |= {409, 413, 415}
+        if self.method == "POST" and getattr(self.view, "idempotent", False):
+            codes.add(422)
+        return sorted(codes)

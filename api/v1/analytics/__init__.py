@@ -1,0 +1,1 @@
+"""Request log, usage and summaries."""

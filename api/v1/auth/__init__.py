@@ -1,0 +1,1 @@
+"""Sign-in, the own account, sessions, recovery and guests."""

@@ -1,0 +1,10 @@
+"""Version 1: the patterns of every installed domain app, then those of the platform's own auth endpoints."""
+
+from django.urls import include, path
+
+from core.registry import domain_apps
+
+urlpatterns = [
+    path("auth/", include("api.v1.auth.urls")),
+    *(path("", include(config.urlconf)) for config in domain_apps() if config.urlconf),
+]

@@ -1,0 +1,94 @@
+"""Base views: the gate's limits and idempotency around DRF's life cycle."""
+
+from typing import Any, ClassVar, cast
+
+from rest_framework import views, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import gate
+from core import context, idempotency
+from core.exceptions import NotFound
+from core.middleware import endpoint_of
+from core.permissions import HasScope, IsActiveUser, principal_of
+from core.principals import Principal
+from users.models import User
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
+
+class GateMixin(views.APIView):
+    """What every API view has.
+
+    `scopes` maps an action or method to the scope a key needs (see HasScope); `sensitive` maps an action or method to the name
+    of a stricter limit per address; `idempotent` is False where a repeated answer would be wrong (tokens).
+    """
+
+    permission_classes: Any = (IsActiveUser, HasScope)
+    scopes: ClassVar[dict[str, str]] = {}
+    sensitive: ClassVar[dict[str, str]] = {}
+    idempotent: ClassVar[bool] = True
+
+    @property
+    def principal(self) -> Principal:
+        """The caller. Raises NotAuthenticated."""
+        return principal_of(self.request)
+
+    @property
+    def actor(self) -> User:
+        """The caller's account, loaded on first use."""
+        return cast(User, self.request.user)
+
+    def perform_authentication(self, request: Request) -> None:
+        """Authenticate, then take the limits: before any permission, so that refused calls count too."""
+        super().perform_authentication(request)
+        action = getattr(self, "action", None) or request.method or ""
+        gate.admit(request._request, request.auth, self.sensitive.get(action, ""))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """DRF's checks; then a POST with an Idempotency-Key is run through the kept answers."""
+        super().initial(request, *args, **kwargs)
+        header = request.headers.get(IDEMPOTENCY_HEADER)
+        if header is not None and request.method == "POST" and self.idempotent and hasattr(self, "post"):
+            self._run_once(request, idempotency.checked_key(header))
+
+    def _run_once(self, request: Request, key: str) -> None:
+        handler = self.post
+        raw = request._request
+        payload = b"\x1f".join([raw.get_full_path().encode(), (raw.content_type or "").encode(), raw.body])
+        principal = request.auth
+        caller = principal.caller if principal is not None else f"ip:{context.current().ip_address}"
+
+        def post(request: Request, *args: Any, **kwargs: Any) -> Response:
+            return idempotency.run_once(
+                caller=caller,
+                method="POST",
+                route=endpoint_of(raw)[0],
+                key=key,
+                payload=payload,
+                work=lambda: handler(request, *args, **kwargs),
+            )
+
+        # DRF looks the handler up on the instance after `initial`.
+        self.post = post
+
+
+class APIView(GateMixin):
+    """A view of one resource or action."""
+
+
+class GenericViewSet(GateMixin, viewsets.GenericViewSet[Any]):
+    """A set of views over one model; compose it with DRF's list and retrieve mixins."""
+
+
+class UnknownView(GateMixin):
+    """Everything under /api/ that no pattern matches: 404 in the envelope, counted and limited like any request."""
+
+    permission_classes: Any = ()
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Limit by address and refuse, whatever the method."""
+        gate.admit(request._request, None)
+        hint = "" if request.path.endswith("/") else " Paths end with a slash."
+        raise NotFound(f"There is nothing at this path.{hint}")

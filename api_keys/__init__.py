@@ -1,0 +1,1 @@
+"""Hashed API keys: recognisable, scoped, limited, rotatable, revoked everywhere in under a second."""

@@ -1,0 +1,1 @@
+"""Configuration and assembly: settings, URL tree, WSGI entry, Celery app, local runner."""

@@ -1,0 +1,50 @@
+"""Asking the running product whether it is ready."""
+
+import http.client
+import json
+from dataclasses import dataclass
+
+from config.local.layout import WebAddress
+
+PATH = "/health/ready"
+
+# Which process to look at when a component is reported down.
+_RESPONSIBLE = {
+    "database": "postgres",
+    "redis": "valkey",
+    "broker": "valkey",
+    "worker": "worker",
+    "migrations": "prepare",
+}
+
+
+@dataclass(frozen=True)
+class Health:
+    """One answer: ready or not, and the processes to look at when not."""
+
+    ready: bool
+    suspects: tuple[str, ...] = ()
+
+
+def ask(address: WebAddress, timeout: float = 5.0) -> Health:
+    """Ask once; no answer means that web itself is the one to look at."""
+    connection = http.client.HTTPConnection(address.probe_host, address.port, timeout=timeout)
+    try:
+        connection.request("GET", PATH, headers={"Host": f"localhost:{address.port}"})
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException):
+        return Health(ready=False, suspects=("web",))
+    finally:
+        connection.close()
+    return Health(ready=answer.status == http.client.OK, suspects=_suspects(body))
+
+
+def _suspects(body: bytes) -> tuple[str, ...]:
+    """Name the processes behind the components reported down; an unreadable answer is web's fault."""
+    try:
+        components = json.loads(body)["components"].items()
+        down = [name for name, component in components if component.get("status") != "ok"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ("web",)
+    return tuple(dict.fromkeys(_RESPONSIBLE.get(name, "web") for name in down))

@@ -1,0 +1,107 @@
+"""Where the runner keeps what, and on which address the product listens.
+
+Owns the names inside the data directory (DATA_DIR, default `.data`) and the reading of HOST, PORT,
+WEB_WORKERS and WEB_THREADS. The product's own settings are read by the product.
+"""
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.local.errors import LocalError
+from config.local.files import entry_dir, private_dir
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The data directory of one instance."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> "Layout":
+        """Read DATA_DIR; a relative one is meant from the project."""
+        return cls(PROJECT / (os.environ.get("DATA_DIR") or ".data"))
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "runner.lock"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def state(self) -> Path:
+        return self.run / "state.json"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    @property
+    def metrics(self) -> Path:
+        return self.run / "prometheus"
+
+    @property
+    def demo_env(self) -> Path:
+        return self.root / "demo.env"
+
+    def log(self, name: str) -> Path:
+        """Return the log file of one component."""
+        return self.logs / f"{name}.log"
+
+    def make(self) -> None:
+        """Make the directories; only the root may be passed through by others, and by root's doing alone."""
+        entry_dir(self.root)
+        for path in (self.logs, self.run, self.spool):
+            private_dir(path)
+
+
+@dataclass(frozen=True)
+class WebAddress:
+    """Where the web process listens, and how wide."""
+
+    host: str
+    port: int
+    workers: int
+    threads: int
+
+    @classmethod
+    def from_environment(cls) -> "WebAddress":
+        """Read HOST, PORT, WEB_WORKERS and WEB_THREADS; raises LocalError naming the wrong one."""
+        return cls(
+            host=os.environ.get("HOST") or "127.0.0.1",
+            port=_number("PORT", 8000, most=65535),
+            workers=_number("WEB_WORKERS", 2, most=256),
+            threads=_number("WEB_THREADS", 4, most=1024),
+        )
+
+    @property
+    def probe_host(self) -> str:
+        """The address to reach it from this machine."""
+        return _LOOPBACK_OF.get(self.host, self.host)
+
+    @property
+    def url(self) -> str:
+        """The address for a person's browser on this machine."""
+        host = "localhost" if self.probe_host in {"127.0.0.1", "::1"} else self.probe_host
+        return f"http://{host}:{self.port}"
+
+
+# Who listens everywhere is asked on the loopback address.
+_LOOPBACK_OF = {str(ipaddress.IPv4Address(0)): "127.0.0.1", str(ipaddress.IPv6Address(0)): "::1"}
+
+
+def _number(variable: str, default: int, *, most: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isdigit() or not 1 <= int(text) <= most:
+        raise LocalError(f"{variable} must be a number from 1 to {most}, not {text!r}")
+    return int(text)

@@ -1,0 +1,39 @@
+"""What an earlier run left in the data directory: dying processes after a kill, long logs."""
+
+import time
+
+from config.local.layout import Layout
+from config.local.process import kill_group
+from config.local.state import InstanceState, ProcessState, birth_mark
+
+_LOG_BYTES = 10 * 1024 * 1024
+
+
+def await_leftovers(layout: Layout, patience: float = 10.0) -> None:
+    """Wait until the children of a killed runner are gone; the caller holds the lock.
+
+    The death signal has reached them already, so they are ending; what does not end in time is killed,
+    except PostgreSQL, which waits for its own data directory (config.local.postgres).
+    """
+    left = InstanceState.read(layout.state)
+    deadline = time.monotonic() + patience
+    for process in left.processes if left else []:
+        if process.name == "postgres":
+            continue
+        while _still_there(process) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if _still_there(process) and process.pid:
+            kill_group(process.pid)
+
+
+def rotate_logs(layout: Layout) -> None:
+    """Put long logs aside as `<name>.log.1`, one generation."""
+    for log in layout.logs.glob("*.log"):
+        # The background runner's own log is open already.
+        if log.name != "runner.log" and log.stat().st_size > _LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+
+
+def _still_there(process: ProcessState) -> bool:
+    """Compare the birth too: the process id may have been given to a stranger since."""
+    return bool(process.pid and process.born) and birth_mark(process.pid or 0) == process.born

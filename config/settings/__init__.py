@@ -1,0 +1,1 @@
+"""Settings: `base` plus one file per environment; one file per integration under `components`."""

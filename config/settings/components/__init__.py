@@ -1,0 +1,1 @@
+"""One file per integration; each reads the environment through `config.settings.env`."""

@@ -1,0 +1,27 @@
+"""The WSGI entry: Django, with plain answers handed to the server as one list instead of an iterator."""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+if os.environ.get("ATELIER_DIE_WITH_PARENT"):
+    from config.local.process import die_with_parent
+
+    die_with_parent()
+
+_django = get_wsgi_application()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Granian sends a list in one call; a Django response is an iterator and takes a slower way."""
+    response = _django(environ, start_response)
+    if isinstance(response, HttpResponse):
+        body = response.content
+        response.close()
+        return [body]
+    return response

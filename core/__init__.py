@@ -1,0 +1,1 @@
+"""The shared kernel: no domain, only what every app needs."""

@@ -1,0 +1,31 @@
+"""The address of the client: the socket's, or what a trusted number of proxies says."""
+
+import ipaddress
+from functools import lru_cache
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The client's address, normalised; None when it is unknown (a socket file) or nonsense.
+
+    X-Forwarded-For is read only behind TRUSTED_PROXY_COUNT proxies, counted from the right: what a client writes itself stands
+    further left and is never believed.
+    """
+    proxies: int = settings.TRUSTED_PROXY_COUNT
+    if proxies:
+        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        if len(hops) >= proxies:
+            return _normalise(hops[-proxies])
+    return _normalise(request.META.get("REMOTE_ADDR", ""))
+
+
+@lru_cache(maxsize=4096)
+def _normalise(text: str) -> str | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

@@ -1,0 +1,29 @@
+"""App configuration base: what a domain app or a product module declares about itself."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.apps import AppConfig
+
+
+class DomainAppConfig(AppConfig):
+    """An app that takes part in the house.
+
+    `scopes` maps each API-key scope it declares to what it allows; `admin_scopes` are the ones only administrators may grant.
+    `urlconf` is the import path of its URL patterns under `/api/v1/`; `beat_schedule` its Celery beat entries.
+    A product module that is switched off is not installed, so none of these exist for it.
+    """
+
+    scopes: ClassVar[Mapping[str, str]] = {}
+    admin_scopes: ClassVar[frozenset[str]] = frozenset()
+    urlconf: ClassVar[str] = ""
+    beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {}
+
+
+class CoreConfig(DomainAppConfig):
+    name = "core"
+    verbose_name = "Platform"
+    beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {
+        "core.heartbeat": {"task": "core.tasks.heartbeat", "schedule": 10.0},
+        "core.purge-idempotency-records": {"task": "core.tasks.purge_idempotency_records", "schedule": 3600.0},
+    }

@@ -1,0 +1,66 @@
+"""The thread in each web process that hears of changed principals (LISTEN) and drops them from the cache.
+
+After a lost connection everything is dropped, since an announcement may have been missed; until then the cache's short life
+bounds how stale an entry can be. An idle connection is probed each second, so a half-dead one is found.
+"""
+
+import logging
+import os
+import threading
+import time
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+
+from core.principals import CHANNEL, principal_cache
+
+log = logging.getLogger(__name__)
+_lock = threading.Lock()
+_listening_pid = 0
+
+
+def ensure_listening() -> None:
+    """Start the process's listener once; a forked child starts its own."""
+    global _listening_pid
+    if _listening_pid == os.getpid():
+        return
+    with _lock:
+        if _listening_pid != os.getpid():
+            _listening_pid = os.getpid()
+            threading.Thread(target=_listen_forever, name="principal-listener", daemon=True).start()
+
+
+def _connect() -> "psycopg.Connection[tuple[object, ...]]":
+    if settings.LISTEN_DATABASE_URL:
+        return psycopg.connect(settings.LISTEN_DATABASE_URL, autocommit=True, connect_timeout=3)
+    parameters = connection.get_connection_params()
+    for name in ("cursor_factory", "context", "pool"):
+        parameters.pop(name, None)
+    return psycopg.connect(**{**parameters, "autocommit": True, "connect_timeout": 3})
+
+
+def _listen_forever() -> None:
+    delay = 0.1
+    while True:
+        try:
+            with _connect() as listener:
+                listener.execute(f"LISTEN {CHANNEL}")
+                principal_cache().clear()
+                delay = 0.1
+                while True:
+                    _drain(listener)
+                    listener.execute("SELECT 1")
+        except psycopg.Error as error:
+            log.warning("The principal listener lost PostgreSQL (%s); trying again", type(error).__name__)
+        except Exception:
+            log.exception("The principal listener failed; trying again")
+        principal_cache().clear()
+        time.sleep(delay)
+        delay = min(delay * 2, 2.0)
+
+
+def _drain(listener: "psycopg.Connection[tuple[object, ...]]") -> None:
+    for notice in listener.notifies(timeout=1.0):
+        kind, _, identifier = notice.payload.partition(" ")
+        principal_cache().drop(kind, identifier)

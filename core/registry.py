@@ -1,0 +1,33 @@
+"""What the installed apps declare: scopes, URL patterns, beat entries."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from django.apps import apps
+
+from core.apps import DomainAppConfig
+
+
+def domain_apps() -> Iterator[DomainAppConfig]:
+    """The installed apps that take part in the house, in installation order."""
+    for config in apps.get_app_configs():
+        if isinstance(config, DomainAppConfig):
+            yield config
+
+
+@cache
+def scopes() -> dict[str, str]:
+    """Every declared API-key scope with its meaning."""
+    return {scope: meaning for config in domain_apps() for scope, meaning in config.scopes.items()}
+
+
+@cache
+def admin_scopes() -> frozenset[str]:
+    """The scopes that only an administrator may grant."""
+    return frozenset[str]().union(*(config.admin_scopes for config in domain_apps()))
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Every declared periodic task."""
+    return {name: dict(entry) for config in domain_apps() for name, entry in config.beat_schedule.items()}

@@ -1,0 +1,18 @@
+"""The kernel's periodic tasks: the worker's heartbeat and the purge of old idempotency records."""
+
+from celery import shared_task
+
+from core import heartbeat as worker_heartbeat
+from core import idempotency
+
+
+@shared_task
+def heartbeat() -> None:
+    """Say that beat, broker and worker are alive."""
+    worker_heartbeat.beat()
+
+
+@shared_task
+def purge_idempotency_records() -> int:
+    """Delete idempotency records past their day."""
+    return idempotency.purge()

@@ -1,0 +1,102 @@
+"""Validators shared by models, serializers and services."""
+
+import ipaddress
+import re
+from typing import Any
+
+import phonenumbers
+from django.core.exceptions import ValidationError
+from django.utils.deconstruct import deconstructible
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+
+
+def is_request_id(value: str) -> bool:
+    """Whether a client's X-Request-ID is safe to echo and log: 1 to 64 of letters, digits, dot, dash, underscore."""
+    return _REQUEST_ID.fullmatch(value) is not None
+
+
+def normalize_phone_number(value: str) -> str:
+    """The E.164 form of an international phone number (`+14155552671`).
+
+    Raises ValidationError with code `invalid_phone`, `phone_not_international` or `phone_not_possible`.
+    """
+    text = value.strip()
+    if len(text) > 32 or not text.startswith("+"):
+        raise ValidationError("Use the international form, for example +14155552671.", code="phone_not_international")
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException as error:
+        raise ValidationError("This is not a phone number.", code="invalid_phone") from error
+    if not phonenumbers.is_valid_number(number):
+        raise ValidationError("No such phone number can exist.", code="phone_not_possible")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def validate_e164(value: str) -> None:
+    """Refuse anything but a valid number already in E.164."""
+    if normalize_phone_number(value) != value:
+        raise ValidationError("Use the E.164 form, for example +14155552671.", code="phone_not_e164")
+
+
+def parse_networks(values: list[str]) -> list[str]:
+    """The canonical form of CIDR networks; a bare address becomes a network of one.
+
+    Raises ValidationError with code `invalid_network`.
+    """
+    networks: list[str] = []
+    for value in values:
+        try:
+            network = str(ipaddress.ip_network(value, strict=False))
+        except ValueError as error:
+            raise ValidationError(f"{value!r} is not an address or CIDR network.", code="invalid_network") from error
+        if network not in networks:
+            networks.append(network)
+    return networks
+
+
+@deconstructible
+class JSONObjectValidator:
+    """A flat-ish JSON object within bounds, storable as jsonb (which refuses NUL)."""
+
+    def __init__(self, max_bytes: int = 4096, max_keys: int = 50) -> None:
+        self.max_bytes = max_bytes
+        self.max_keys = max_keys
+
+    def __call__(self, value: Any) -> None:
+        import orjson
+
+        if not isinstance(value, dict):
+            raise ValidationError("Expected an object.", code="not_an_object")
+        if len(value) > self.max_keys:
+            raise ValidationError(f"At most {self.max_keys} keys.", code="too_many_keys")
+        try:
+            encoded = orjson.dumps(value)
+        except TypeError as error:
+            raise ValidationError("This cannot be stored as JSON.", code="invalid") from error
+        if len(encoded) > self.max_bytes:
+            raise ValidationError(f"At most {self.max_bytes} bytes of JSON.", code="too_long")
+        if b"\\u0000" in encoded:
+            raise ValidationError("Null characters are not allowed.", code="null_characters_not_allowed")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JSONObjectValidator) and (self.max_bytes, self.max_keys) == (other.max_bytes, other.max_keys)
+
+    def __hash__(self) -> int:
+        return hash((self.max_bytes, self.max_keys))
+
+
+class MaximumLengthPasswordValidator:
+    """Passwords end at a length, so that hashing one stays cheap."""
+
+    def __init__(self, max_length: int = 128) -> None:
+        self.max_length = max_length
+
+    def validate(self, password: str, user: object | None = None) -> None:
+        """Raise ValidationError when the password is longer than allowed."""
+        if len(password) > self.max_length:
+            raise ValidationError(f"At most {self.max_length} characters.", code="password_too_long")
+
+    def get_help_text(self) -> str:
+        """A sentence for forms."""
+        return f"Your password may have at most {self.max_length} characters."

@@ -1,0 +1,1 @@
+"""Accounts: people, guests, their profiles, sessions and tokens."""

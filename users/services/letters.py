@@ -1,0 +1,13 @@
+"""Asking for a letter: the row, then the doorbell."""
+
+from core.doorbell import ring
+from users.choices import MailKind
+from users.models import OutgoingMail, User
+from users.tasks import deliver_mail
+
+
+def ask_for_letter(*, kind: MailKind, to: str, user: User | None) -> OutgoingMail:
+    """Write a letter to be sent after the commit."""
+    mail = OutgoingMail.objects.create(kind=kind, to=to, user=user)
+    ring(deliver_mail, str(mail.pk))
+    return mail

@@ -1,0 +1,227 @@
+"""Sign-in, refresh and the end of sessions."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import update_last_login
+from django.db import transaction
+from django.utils import timezone
+
+from core import audit, context
+from core.exceptions import LimitExceeded, NotFound
+from core.limits import Policy, limiter, parse_policy
+from core.principals import announce_change
+from users.choices import MailKind, RevocationReason
+from users.exceptions import InvalidCredentials, InvalidToken, RefreshTokenSpent
+from users.models import Session, User
+from users.services import letters
+from users.tokens import SessionRefreshToken, TokenPair, jti_digest, make_pair, read_refresh
+
+MAX_SESSIONS = 100
+KNOWN_ADDRESS_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A new or refreshed session with its tokens."""
+
+    user: User
+    session: Session
+    tokens: TokenPair
+
+
+@cache
+def _policies() -> tuple[Policy, Policy, Policy, Policy]:
+    return (
+        parse_policy("login-address", settings.LIMIT_LOGIN_ADDRESS_FAILURES),
+        parse_policy("login-pair", settings.LIMIT_LOGIN_PAIR_FAILURES),
+        parse_policy("login-account", settings.LIMIT_LOGIN_ACCOUNT_FAILURES),
+        parse_policy("mail-account", settings.LIMIT_MAIL_PER_ACCOUNT),
+    )
+
+
+def mail_policy() -> Policy:
+    """How many letters an account can be made to get."""
+    return _policies()[3]
+
+
+def charge_password_check(user: User) -> None:
+    """Count a check of the current password by a signed-in person. Raises LimitExceeded."""
+    decision = limiter().charge(_policies()[1], f"check:{user.pk}")
+    if not decision.admitted:
+        raise LimitExceeded("Too many attempts; try again later.", retry_after=decision.reset, code="login_throttled")
+
+
+def account_key(identifier: str) -> str:
+    """The name under which attempts on an account are counted, whether it exists or not."""
+    return hashlib.sha256(identifier.strip().lower().encode()).hexdigest()[:32]
+
+
+def sign_in(*, username: str, password: str) -> SignIn:
+    """Check a name and password and open a session. Raises InvalidCredentials or LimitExceeded.
+
+    Failures are counted per address, per address and account, and per account over all addresses. The last is not
+    counted against an address the owner signed in from lately, so strangers cannot lock an owner out.
+    """
+    address = context.current().ip_address or "unknown"
+    account = account_key(username)
+    charged = _charge_attempt(username, account, address)
+    user = authenticate(None, username=username, password=password)
+    if not isinstance(user, User):
+        raise InvalidCredentials
+    if user.email_verified_at is None and settings.REGISTRATION_EMAIL_VERIFICATION == "required":
+        if limiter().charge(mail_policy(), account).admitted and user.email:
+            with transaction.atomic():
+                letters.ask_for_letter(kind=MailKind.EMAIL_VERIFICATION, to=user.email, user=user)
+        raise InvalidCredentials
+    for policy, key in charged:
+        limiter().refund(policy, key)
+    with transaction.atomic():
+        update_last_login(None, user)  # type: ignore[arg-type]
+        return open_session(user=user)
+
+
+def _charge_attempt(username: str, account: str, address: str) -> list[tuple[Policy, str]]:
+    """Count the attempt before it is checked, so that parallel guesses count too."""
+    by_address, by_pair, by_account, _ = _policies()
+    charges = [(by_address, address), (by_pair, f"{account}:{address}")]
+    since = timezone.now() - timedelta(days=KNOWN_ADDRESS_DAYS)
+    known = Session.objects.filter(
+        user__in=User.objects.named(username), ip_address=context.current().ip_address, created_at__gt=since
+    )
+    if context.current().ip_address is None or not known.exists():
+        charges.append((by_account, account))
+    for policy, key in charges:
+        decision = limiter().charge(policy, key)
+        if not decision.admitted:
+            raise LimitExceeded("Too many failed attempts; try again later.", retry_after=decision.reset, code="login_throttled")
+    return charges
+
+
+def open_session(*, user: User) -> SignIn:
+    """A new session for an account that was just proven. Beyond a hundred, the least used one ends."""
+    now = timezone.now()
+    refresh = SessionRefreshToken()
+    request = context.current()
+    with transaction.atomic():
+        absolute = now + settings.SESSION_MAX_AGE
+        if user.is_guest and user.guest_expires_at is not None:
+            absolute = min(absolute, user.guest_expires_at)
+        session = Session.objects.create(
+            user=user,
+            refresh_digest=jti_digest(refresh["jti"]),
+            expires_at=_expiry(now, absolute),
+            absolute_expires_at=absolute,
+            user_agent=request.user_agent,
+            ip_address=request.ip_address,
+        )
+        surplus = Session.objects.active(now).filter(user=user).order_by("-last_used_at", "-pk")[MAX_SESSIONS:]
+        for old in surplus:
+            _end([old.pk], RevocationReason.REPLACED)
+        audit.record("session.created", actor=user, target_type="session", target_id=session.pk, target_label=str(session))
+    return SignIn(user, session, make_pair(session, refresh))
+
+
+def _expiry(now: datetime, absolute: datetime) -> datetime:
+    lifetime: timedelta = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    return min(now + lifetime, absolute)
+
+
+def refresh_session(*, token: str) -> SignIn:
+    """Exchange a refresh token for new tokens. Of concurrent uses exactly one succeeds.
+
+    Raises InvalidToken, or RefreshTokenSpent; a token spent longer ago than the grace ends the whole session.
+    """
+    claims = read_refresh(token)
+    digest = jti_digest(claims.jti)
+    refresh = SessionRefreshToken()
+    now = timezone.now()
+    with transaction.atomic():
+        session = Session.objects.filter(pk=claims.session_id).select_related("user").first()
+        if session is None or not session.user.is_active or session.user.is_expired_guest:
+            raise InvalidToken
+        # One statement decides: the row's lock lets concurrent uses through one by one, and only the first still matches.
+        won = Session.objects.active(now).filter(pk=session.pk, refresh_digest=digest).update(
+            refresh_digest=jti_digest(refresh["jti"]),
+            previous_digest=digest,
+            rotated_at=now,
+            last_used_at=now,
+            expires_at=_expiry(now, session.absolute_expires_at),
+            ip_address=context.current().ip_address,
+        )
+    if not won:
+        _judge_spent_token(claims.session_id, digest)
+    return SignIn(session.user, session, make_pair(session, refresh))
+
+
+def _judge_spent_token(session_id: UUID, digest: bytes) -> None:
+    """A lost race within the grace is harmless; anything else that was once valid is theft. Always raises."""
+    with transaction.atomic():
+        session = Session.objects.active().select_for_update().filter(pk=session_id).select_related("user").first()
+        if session is None:
+            raise InvalidToken
+        grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
+        just_spent = (
+            session.previous_digest is not None
+            and bytes(session.previous_digest) == digest
+            and session.rotated_at is not None
+            and session.rotated_at > timezone.now() - grace
+        )
+        if not just_spent:
+            _end([session.pk], RevocationReason.REUSE)
+            audit.record(
+                "session.reuse_detected", actor=None, target_type="session", target_id=session.pk,
+                target_label=session.user.username,
+            )
+    if just_spent:
+        raise RefreshTokenSpent
+    raise RefreshTokenSpent("This refresh token was used already; the session was ended to be safe.", code="refresh_token_reused")
+
+
+def revoke_session(*, session: Session, actor: User, reason: RevocationReason = RevocationReason.REVOKED) -> None:
+    """End one session at once. Ending an ended one changes nothing."""
+    with transaction.atomic():
+        if _end([session.pk], reason):
+            audit.record(
+                "session.revoked", actor=actor, target_type="session", target_id=session.pk,
+                target_label=str(session), changes={"reason": reason},
+            )
+
+
+def sign_out(*, session_id: UUID, actor: User) -> None:
+    """End the session that is calling."""
+    session = Session.objects.filter(pk=session_id, user=actor).first()
+    if session is None:
+        raise NotFound
+    revoke_session(session=session, actor=actor, reason=RevocationReason.LOGOUT)
+
+
+def revoke_others(*, user: User, keep: UUID | None) -> int:
+    """End every session of a user but one; how many."""
+    with transaction.atomic():
+        ended = revoke_all(user=user, reason=RevocationReason.REVOKED, keep=keep)
+        if ended:
+            audit.record(
+                "session.revoked_others", actor=user, target_type="user", target_id=user.pk,
+                target_label=user.username, changes={"count": ended},
+            )
+    return ended
+
+
+def revoke_all(*, user: User, reason: RevocationReason, keep: UUID | None = None) -> int:
+    """End a user's sessions, in the caller's transaction; how many."""
+    sessions = Session.objects.active().filter(user=user)
+    return _end([pk for pk in sessions.values_list("pk", flat=True) if pk != keep], reason)
+
+
+def _end(session_ids: list[UUID], reason: RevocationReason) -> int:
+    ended = Session.objects.filter(pk__in=session_ids, revoked_at__isnull=True)
+    count: int = ended.update(revoked_at=timezone.now(), revoked_reason=reason)
+    for session_id in session_ids:
+        announce_change("session", session_id)
+    return count
