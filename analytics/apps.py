@@ -7,6 +7,7 @@ from core.apps import DomainAppConfig
 
 
 class AnalyticsConfig(DomainAppConfig):
+    default = True
     name = "analytics"
     verbose_name = "Requests and usage"
     urlconf = "api.v1.analytics.urls"

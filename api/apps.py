@@ -4,6 +4,7 @@ from core.apps import DomainAppConfig
 
 
 class APIConfig(DomainAppConfig):
+    default = True
     name = "api"
     verbose_name = "API"
 

@@ -8,6 +8,7 @@ from core.request_log import on_loaded
 
 
 class APIKeysConfig(DomainAppConfig):
+    default = True
     name = "api_keys"
     verbose_name = "API keys"
     urlconf = "api.v1.api_keys.urls"

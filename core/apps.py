@@ -14,6 +14,8 @@ class DomainAppConfig(AppConfig):
     A product module that is switched off is not installed, so none of these exist for it.
     """
 
+    # Django takes an app's configuration by itself only where exactly one class says so: each subclass does.
+    default = False
     scopes: ClassVar[Mapping[str, str]] = {}
     admin_scopes: ClassVar[frozenset[str]] = frozenset()
     urlconf: ClassVar[str] = ""
@@ -21,6 +23,7 @@ class DomainAppConfig(AppConfig):
 
 
 class CoreConfig(DomainAppConfig):
+    default = True
     name = "core"
     verbose_name = "Platform"
     beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {

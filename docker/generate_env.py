@@ -8,6 +8,8 @@ nothing but the standard library, and refuses to write a file itself: where secr
 decision.
 """
 
+# ruff: noqa: INP001 - a script that runs by itself, in no package
+
 import argparse
 import base64
 import os
@@ -57,9 +59,7 @@ def render(template: str, domain: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the environment to standard output, or run the command after `--` under it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--domain", default="localhost", help="the host name the API answers on")
     parser.add_argument("--run", action="store_true", help="run the command after -- under throw-away values")
     parser.add_argument("command", nargs="*")
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         "DJANGO_SETTINGS_MODULE": "config.settings.production",
         **fill(template, options.domain),
     }
-    return subprocess.run(options.command, env=environment, check=False).returncode  # noqa: S603 - the caller's own command
+    return subprocess.run(options.command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from core.apps import DomainAppConfig
 
 
 class UsersConfig(DomainAppConfig):
+    default = True
     name = "users"
     verbose_name = "Accounts"
     urlconf = "api.v1.users.urls"

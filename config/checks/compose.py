@@ -38,9 +38,7 @@ def schema(path: Path) -> Iterator[str]:
 def interpolated(path: Path) -> set[str]:
     """Return the names of the variables that compose fills into the file, comments left out."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return {
-        name for line in lines if not line.lstrip().startswith("#") for name in _INTERPOLATED.findall(line)
-    }
+    return {name for line in lines if not line.lstrip().startswith("#") for name in _INTERPOLATED.findall(line)}
 
 
 def application_environment(path: Path) -> set[str]:

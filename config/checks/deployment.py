@@ -33,9 +33,7 @@ def deployment_checks(root: Path) -> dict[str, Check]:
         "nginx: nginx -t for a host": partial(nginx.tested_by_nginx, root, on_host=True),
         "systemd units: verified": partial(units.verified, root),
         "systemd units: confined": partial(units.confined, root),
-        "production settings: check --deploy": partial(
-            production.deploy_check, root, "config.settings.production"
-        ),
+        "production settings: check --deploy": partial(production.deploy_check, root, "config.settings.production"),
         "staging settings: check --deploy": partial(production.deploy_check, root, "config.settings.staging"),
     }
 

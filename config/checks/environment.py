@@ -10,9 +10,7 @@ from pathlib import Path
 from config.checks import compose
 
 _DOCUMENTED = re.compile(r"^#?\s?([A-Z][A-Z0-9_]+)=")
-_READ = re.compile(
-    r"(?:\benv\.\w+|\bparse_keyring|environ\.get|environ\.setdefault|getenv)\(\s*\"([A-Z][A-Z0-9_]+)\""
-)
+_READ = re.compile(r"(?:\benv\.\w+|\bparse_keyring|environ\.get|environ\.setdefault|getenv)\(\s*\"([A-Z][A-Z0-9_]+)\"")
 _UNIT = re.compile(r"([A-Z][A-Z0-9_]+)=")
 # Read by Python itself, or by the test runner's own processes.
 _NOT_OURS = frozenset({"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTEST_XDIST_WORKER"})

@@ -70,18 +70,14 @@ def nginx_version() -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else (0, 0, 0)
 
 
-def make_copy(
-    root: Path, target: Path, *, ports: Ports, version: tuple[int, ...] | None, on_host: bool = False
-) -> Path:
+def make_copy(root: Path, target: Path, *, ports: Ports, version: tuple[int, ...] | None, on_host: bool = False) -> Path:
     """Copy the configuration so that it runs as any user, even on an older nginx; return the main file."""
     shutil.copytree(root / "docker" / "nginx", target, dirs_exist_ok=True)
     write_certificate(target / "tls")
     (target / "tmp").mkdir(exist_ok=True)
     (target / "www").mkdir(exist_ok=True)
     if not (target / "mime.types").exists():
-        (target / "mime.types").write_text(
-            "types { application/json json; text/css css; image/png png; }\n", encoding="utf-8"
-        )
+        (target / "mime.types").write_text("types { application/json json; text/css css; image/png png; }\n", encoding="utf-8")
     if on_host:
         (target / "upstream.conf").write_bytes((target / "upstream.host.conf").read_bytes())
     for path in target.rglob("*.conf"):
@@ -124,9 +120,7 @@ def parsed(root: Path) -> tuple[list[dict[str, Any]], list[str]]:
         strict = _parse(main, "--strict")
         tree = _parse(main)["config"][0]["parsed"]
         # In these blocks names are free, which the parser does not know.
-        free = {
-            name for inside, name, _ in flatten(tree) if inside.startswith(("map ", "types"))
-        } | _NEWER_THAN_PARSER
+        free = {name for inside, name, _ in flatten(tree) if inside.startswith(("map ", "types"))} | _NEWER_THAN_PARSER
         complaints = [
             error["error"].replace(f"{main.parent}/", "")
             for error in strict["errors"]

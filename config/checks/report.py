@@ -59,11 +59,9 @@ def find_tool(name: str) -> str:
     return found
 
 
-def run_tool(
-    command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> ToolResult:
+def run_tool(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> ToolResult:
     """Run a program to its end, at most two minutes, and return what it said."""
-    done = subprocess.run(  # noqa: S603 - the programs are named in this package
+    done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
         env=dict(env) if env is not None else None,

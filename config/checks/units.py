@@ -53,8 +53,6 @@ def confined(root: Path) -> Iterator[str]:
         for unit in _copy(root, Path(folder)):
             if unit.suffix != ".service":
                 continue
-            result = run_tool(
-                [tool, "security", "--offline=true", f"--threshold={EXPOSURE_LIMIT}", "--no-pager", unit]
-            )
+            result = run_tool([tool, "security", "--offline=true", f"--threshold={EXPOSURE_LIMIT}", "--no-pager", unit])
             if result.code:
                 yield f"{unit.name}: {result.output.splitlines()[-1] if result.output else 'no verdict'}"

@@ -59,9 +59,7 @@ def _command_line(argv: list[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m config.local", description="The local runner of Atelier."
-    )
+    parser = argparse.ArgumentParser(prog="python -m config.local", description="The local runner of Atelier.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in _COMMANDS.items():
         commands.add_parser(name, help=text)

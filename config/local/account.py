@@ -84,9 +84,7 @@ def _own_account() -> Account:
     except KeyError:
         if _namespaces_work():
             return Account(prefix=_UNSHARE)
-        raise LocalError(
-            f"PostgreSQL needs a named user, and the id {os.geteuid()} has no entry in /etc/passwd."
-        ) from None
+        raise LocalError(f"PostgreSQL needs a named user, and the id {os.geteuid()} has no entry in /etc/passwd.") from None
     return SAME_ACCOUNT
 
 

@@ -30,9 +30,7 @@ def main(requirements: str) -> int:
             str(report),
         ]
         try:
-            done = subprocess.run(
-                [*command, "-r", requirements], capture_output=True, check=False, timeout=_SECONDS
-            )
+            done = subprocess.run([*command, "-r", requirements], capture_output=True, check=False, timeout=_SECONDS)
         except subprocess.TimeoutExpired:
             return _skipped(f"no answer in {_SECONDS} s")
         if not report.exists():
@@ -51,9 +49,7 @@ def verdict(dependencies: list[dict[str, Any]]) -> int:
         fixed = ", ".join(flaw["fix_versions"]) or "no version yet"
         sys.stdout.write(f"{name} {version}: {flaw['id']}, fixed in {fixed}\n")
     unknown = len(dependencies) - len(audited)
-    sys.stdout.write(
-        f"{len(audited)} packages audited, {len(found)} vulnerabilities, {unknown} packages SKIPPED\n"
-    )
+    sys.stdout.write(f"{len(audited)} packages audited, {len(found)} vulnerabilities, {unknown} packages SKIPPED\n")
     return 1 if found else 0
 
 

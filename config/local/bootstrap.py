@@ -73,18 +73,14 @@ def _install_with_uv(python: Path, requirements: Path) -> bool:
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     with tempfile.TemporaryDirectory() as folder:
         only_uv = Path(folder, "uv.txt")
-        only_uv.write_text(
-            "".join(locked_block(requirements.read_text(encoding="utf-8"), "uv")), encoding="utf-8"
-        )
+        only_uv.write_text("".join(locked_block(requirements.read_text(encoding="utf-8"), "uv")), encoding="utf-8")
         if subprocess.run([*pip, "--requirement", str(only_uv)], check=False).returncode != 0:
             return False
     # Hashes pin the files, so it does not matter which index they come from. Compiling now makes every start
     # faster, and possible at all where Python is told not to write bytecode.
     uv = [str(python.parent / "uv"), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes"]
     options = ["--system-certs", "--index-strategy", "unsafe-best-match", "--compile-bytecode"]
-    listed = subprocess.run(
-        [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    )
+    listed = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
     environment = uv_environment(listed.stdout.splitlines()) | os.environ
     return subprocess.run([*uv, *options, str(requirements)], check=False, env=environment).returncode == 0
 

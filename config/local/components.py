@@ -18,9 +18,7 @@ APPLICATION = ("web", "worker", "shipper")
 _PROGRAMS = Path(sys.executable).parent
 
 
-def services_environment(
-    layout: Layout, address: WebAddress, database_url: str, redis_url: str
-) -> dict[str, str]:
+def services_environment(layout: Layout, address: WebAddress, database_url: str, redis_url: str) -> dict[str, str]:
     """Return what points a program of the product at this instance; what the user has set stays."""
     defaults = {
         "DJANGO_SETTINGS_MODULE": "config.settings.development",

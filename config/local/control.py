@@ -46,9 +46,7 @@ def start(layout: Layout, address: WebAddress) -> int:
         runner.terminate()
         runner.wait()
         raise
-    sys.stdout.write(
-        banner(address.url, layout.demo_env) + "\nIt runs in the background: make status | logs | stop\n"
-    )
+    sys.stdout.write(banner(address.url, layout.demo_env) + "\nIt runs in the background: make status | logs | stop\n")
     return 0
 
 
@@ -64,9 +62,7 @@ def stop(layout: Layout) -> int:
     deadline = time.monotonic() + _STOP_SECONDS
     while lock.holder() == holder:
         if time.monotonic() > deadline:
-            raise LocalError(
-                f"the runner (pid {holder}) has not stopped in {_STOP_SECONDS:.0f} s; see `make logs`"
-            )
+            raise LocalError(f"the runner (pid {holder}) has not stopped in {_STOP_SECONDS:.0f} s; see `make logs`")
         time.sleep(0.05)
     sys.stdout.write("stopped\n")
     return 0
@@ -90,14 +86,10 @@ def status(layout: Layout) -> int:
     for process in state.processes:
         uptime = _duration(time.time() - process.started_at) if process.pid else ""
         port = str(process.port or "")
-        rows.append(
-            (process.name, str(process.pid or ""), process.state, uptime, str(process.restarts), port)
-        )
+        rows.append((process.name, str(process.pid or ""), process.state, uptime, str(process.restarts), port))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        sys.stdout.write(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
-        )
+        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
     return 0
 
 

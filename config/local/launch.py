@@ -75,9 +75,7 @@ def _await_ready(server: Server, process: Process, offset: int) -> Process:
     while not server.ready(process.pid):
         if not alive(process):
             if attempts >= _PORT_ATTEMPTS or server.taken_port_message not in _since(server.log, offset):
-                raise LocalError(
-                    f"{server.name} did not start (exit code {process.returncode}):\n{tail(server.log)}"
-                )
+                raise LocalError(f"{server.name} did not start (exit code {process.returncode}):\n{tail(server.log)}")
             attempts += 1
             server.use_port(free_port())
             offset = _size(server.log)

@@ -106,11 +106,7 @@ class Postgres:
     def ready(self, pid: int, /) -> bool:
         """Say whether the server with this process id accepts connections."""
         lines = (read_or_none(self.data / "postmaster.pid") or "").splitlines()
-        return (
-            len(lines) > _STATUS_LINE
-            and lines[_PID_LINE] == str(pid)
-            and lines[_STATUS_LINE].strip() == "ready"
-        )
+        return len(lines) > _STATUS_LINE and lines[_PID_LINE] == str(pid) and lines[_STATUS_LINE].strip() == "ready"
 
     def clear_stale_pid_file(self, patience: float = 15.0) -> None:
         """Remove what a killed server left; wait for one that is still shutting down.
@@ -126,9 +122,7 @@ class Postgres:
                 path.unlink(missing_ok=True)
                 return
             if time.monotonic() > deadline:
-                raise LocalError(
-                    f"PostgreSQL (pid {pid}) still runs over {self.data}: stop it first (kill -INT {pid})"
-                )
+                raise LocalError(f"PostgreSQL (pid {pid}) still runs over {self.data}: stop it first (kill -INT {pid})")
             time.sleep(0.05)
 
     def _is_our_server(self, pid: str) -> bool:

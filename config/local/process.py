@@ -102,9 +102,7 @@ def alive(process: Process) -> bool:
     return process.poll() is None
 
 
-def stop(
-    children: Sequence[tuple[ChildSpec, Process]], *, patience: Callable[[], bool] = lambda: True
-) -> None:
+def stop(children: Sequence[tuple[ChildSpec, Process]], *, patience: Callable[[], bool] = lambda: True) -> None:
     """Ask all to end, wait for the longest grace among them, then kill what is left and its descendants.
 
     `patience` is asked while waiting; when it answers False the wait ends at once.

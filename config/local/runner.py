@@ -82,9 +82,7 @@ class Runner:
         shutil.rmtree(self.layout.metrics, ignore_errors=True)
         private_dir(self.layout.metrics)
         database_url, redis_url = self._start_engines()
-        self.state.environment = components.services_environment(
-            self.layout, self.address, database_url, redis_url
-        )
+        self.state.environment = components.services_environment(self.layout, self.address, database_url, redis_url)
         environment = components.process_environment(self.layout, self.state.environment)
         self._prepare_database(environment)
         for spec in components.application(self.layout, self.address, environment):
@@ -120,9 +118,7 @@ class Runner:
         finally:
             stop([(spec, process)])
         if process.returncode != 0:
-            raise LocalError(
-                f"the database could not be prepared (exit code {process.returncode}):\n{tail(spec.log)}"
-            )
+            raise LocalError(f"the database could not be prepared (exit code {process.returncode}):\n{tail(spec.log)}")
 
     def _await_ready(self) -> None:
         say("starting web, worker and shipper")
@@ -134,9 +130,7 @@ class Runner:
                     raise LocalError(f"{name} keeps dying:\n{tail(self.layout.log(name))}")
             if time.monotonic() > deadline:
                 logs = "\n".join(f"{name}:\n{tail(self.layout.log(name))}" for name in answer.suspects)
-                raise LocalError(
-                    f"{self.address.url}{health.PATH} was not ready in {READY_SECONDS:.0f} s.\n{logs}"
-                )
+                raise LocalError(f"{self.address.url}{health.PATH} was not ready in {READY_SECONDS:.0f} s.\n{logs}")
             time.sleep(0.05)
 
     def _watch(self) -> None:

@@ -76,23 +76,15 @@ class ScratchServices:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     def _launch(self) -> None:
         servers: list[Server] = []
         if not self.redis_url:
-            servers.append(
-                Valkey(find_valkey(), self.root / "valkey", self.root / "valkey.log", durable=self.durable)
-            )
+            servers.append(Valkey(find_valkey(), self.root / "valkey", self.root / "valkey.log", durable=self.durable))
         if not self.database_url:
-            servers.append(
-                Postgres(
-                    find_postgres(), self.root / "postgres", self.root / "postgres.log", durable=self.durable
-                )
-            )
+            servers.append(Postgres(find_postgres(), self.root / "postgres", self.root / "postgres.log", durable=self.durable))
         self._launched = launch(servers)
         for server in servers:
             if isinstance(server, Valkey):
@@ -105,12 +97,7 @@ def sweep() -> None:
     """Delete the directories that killed owners left behind."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            if (
-                left.lstat().st_uid == os.geteuid()
-                and left.is_dir()
-                and not left.is_symlink()
-                and _abandoned(left)
-            ):
+            if left.lstat().st_uid == os.geteuid() and left.is_dir() and not left.is_symlink() and _abandoned(left):
                 shutil.rmtree(left, ignore_errors=True)
 
 

@@ -87,6 +87,4 @@ class Valkey:
             "daemonize no",
             'logfile ""',
         ]
-        return (
-            [*lines, "appendonly yes", "appendfsync everysec"] if self.durable else [*lines, "appendonly no"]
-        )
+        return [*lines, "appendonly yes", "appendfsync everysec"] if self.durable else [*lines, "appendonly no"]

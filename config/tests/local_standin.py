@@ -62,9 +62,7 @@ def _application(layout: Layout, address: WebAddress, env: Mapping[str, str]) ->
 
 
 def _spec(layout: Layout, env: Mapping[str, str], name: str, program: str, *arguments: str) -> ChildSpec:
-    return ChildSpec(
-        name, (sys.executable, "-c", textwrap.dedent(program), *arguments), env, PROJECT, layout.log(name)
-    )
+    return ChildSpec(name, (sys.executable, "-c", textwrap.dedent(program), *arguments), env, PROJECT, layout.log(name))
 
 
 def processes_mentioning(path: Path) -> set[int]:

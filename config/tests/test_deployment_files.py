@@ -139,9 +139,7 @@ def test_compose_rules(tree: CopiedTree, old: str, new: str, expected: str) -> N
         (STAGING, "mongo", {}, "mongo: no such service"),
     ],
 )
-def test_override_rules(
-    tree: CopiedTree, name: str, service: str, addition: dict[str, object], expected: str
-) -> None:
+def test_override_rules(tree: CopiedTree, name: str, service: str, addition: dict[str, object], expected: str) -> None:
     document = compose.load(tree / name)
     document["services"].setdefault(service, {}).update(addition)
     (tree / name).write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -211,9 +209,7 @@ def test_a_unit_that_starts_a_missing_program_is_found(tree: CopiedTree) -> None
 
 
 def test_an_unconfined_service_is_found(tree: CopiedTree) -> None:
-    (tree / "docker" / "systemd" / "atelier-.service.d" / "common.conf").write_text(
-        "[Service]\n", encoding="utf-8"
-    )
+    (tree / "docker" / "systemd" / "atelier-.service.d" / "common.conf").write_text("[Service]\n", encoding="utf-8")
     assert "atelier-web@8000.service" in problems(partial(units.confined, tree))
 
 

@@ -1,6 +1,7 @@
 """The nginx configuration at work, before a stand-in for the application. Skipped where there is no nginx."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,12 +12,15 @@ from pathlib import Path
 from socket import socket
 from threading import Thread
 
-import httpx
+import httpx  # noqa: TID251 - speaks to our own nginx only
 import pytest
 
 from config.checks.deployment import ROOT
 from config.checks.nginx import Ports, make_copy, nginx_version
 from config.checks.report import NotCheckedError, find_tool
+
+# One nginx for all of the module's tests, instead of one in each test process.
+pytestmark = pytest.mark.xdist_group("nginx")
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -27,9 +31,7 @@ class Echo(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with path and headers."""
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps(
-            {"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}
-        ).encode()
+        body = json.dumps({"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -85,9 +87,6 @@ def nginx_before(application_port: int, folder: Path) -> Iterator[Proxy]:
     http, https, status = free_ports(3)
     ports = Ports(http=http, https=https, status=status, application=application_port)
     main = make_copy(ROOT, folder, ports=ports, version=version)
-    # As root nginx would change to a user who may not enter pytest's private folders.
-    for path in [folder, *folder.parents[:2]]:
-        path.chmod(path.stat().st_mode | 0o055)
     for name, content in {
         "static/site.css": "a{}",
         "media/page.html": "<script>",
@@ -95,8 +94,10 @@ def nginx_before(application_port: int, folder: Path) -> Iterator[Proxy]:
     }.items():
         (folder / "www" / name).parent.mkdir(exist_ok=True)
         (folder / "www" / name).write_text(content, encoding="utf-8")
-    process = subprocess.Popen([program, "-p", folder, "-c", main, "-g", "daemon off;"])
-    secure = httpx.Client(base_url=f"https://127.0.0.1:{https}", verify=False)  # noqa: S501 - signed by itself
+    # Started by root, nginx would become a user who may not enter pytest's private folders.
+    directives = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
+    process = subprocess.Popen([program, "-p", folder, "-c", main, "-g", directives])
+    secure = httpx.Client(base_url=f"https://127.0.0.1:{https}", verify=False)
     plain = httpx.Client(base_url=f"http://127.0.0.1:{http}")
     try:
         wait_for(plain, process)
@@ -168,9 +169,7 @@ def test_static_files_are_served_and_others_asked_of_the_application(proxy: Prox
     assert response.text == "a{}"
     assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert response.headers["x-content-type-options"] == "nosniff"
-    assert (
-        proxy.https.get("/static/of-the-next-release.css").json()["path"] == "/static/of-the-next-release.css"
-    )
+    assert proxy.https.get("/static/of-the-next-release.css").json()["path"] == "/static/of-the-next-release.css"
 
 
 def test_uploads_cannot_act(proxy: Proxy) -> None:

@@ -45,9 +45,7 @@ def values(text: str) -> dict[str, str]:
 
 def test_generated_values_are_complete_fresh_and_agree() -> None:
     first, second = (values(run(GENERATE, "--domain", "api.example.com").stdout) for _ in range(2))
-    assert first.keys() == {
-        name for name in documented(ROOT / "docker" / "production.env.example") if name in first
-    }
+    assert first.keys() == {name for name in documented(ROOT / "docker" / "production.env.example") if name in first}
     assert first["ALLOWED_HOSTS"] == "api.example.com"
     assert first["POSTGRES_PASSWORD"] in first["DATABASE_URL"]
     assert first["VALKEY_PASSWORD"] in first["REDIS_URL"]
@@ -123,9 +121,7 @@ def test_beat_is_healthy_while_it_writes(tmp_path: Path) -> None:
     assert health.main(["beat", str(schedule)]) == 1
 
 
-def test_shipper_is_healthy_while_somebody_holds_its_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shipper_is_healthy_while_somebody_holds_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     health, lock = load(HEALTH), tmp_path / ".shipper.lock"
     monkeypatch.setenv("SPOOL_DIR", str(tmp_path))
     assert health.main(["shipper"]) == 1

@@ -67,9 +67,7 @@ def test_a_lock_names_its_holder_until_released(tmp_path: Path) -> None:
 
 def test_a_state_file_that_cannot_be_read_is_no_state(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    state = InstanceState(
-        pid=1, phase="ready", url="x", processes=[ProcessState("web", 2, "running", 0.0, 0)]
-    )
+    state = InstanceState(pid=1, phase="ready", url="x", processes=[ProcessState("web", 2, "running", 0.0, 0)])
     state.write(path)
     assert InstanceState.read(path) == state
     for broken in ("", "{", "[]", '{"pid": 1}'):

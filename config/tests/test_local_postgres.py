@@ -54,12 +54,10 @@ def test_it_is_utf8_closed_to_others_and_keeps_data_and_port_over_a_kill(home: P
         port = server.port
         with _connect(server) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 'grüße' AS word")
-            row = connection.execute(
-                "SELECT upper(word), current_setting('server_encoding') FROM kept"
-            ).fetchone()
+            row = connection.execute("SELECT upper(word), current_setting('server_encoding') FROM kept").fetchone()
             assert row == ("GRÜßE", "UTF8")
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            _connect(server, password="wrong")  # noqa: S106 - it is wrong
+            _connect(server, password="wrong")
         # A checkpoint, because the test's server does without fsync; then the worst end there is.
         with _connect(server) as connection:
             connection.execute("CHECKPOINT")
@@ -77,9 +75,7 @@ def test_a_pid_file_that_names_a_stranger_does_not_hinder(home: Path) -> None:
     server = _postgres(home)
     server.prepare()
     # This test's own process lives and is no PostgreSQL: PostgreSQL alone would refuse as the same user.
-    (server.data / "postmaster.pid").write_text(
-        f"{os.getpid()}\n{server.data}\n1\n{server.port}\n\n127.0.0.1\n  1 2\nready\n"
-    )
+    (server.data / "postmaster.pid").write_text(f"{os.getpid()}\n{server.data}\n1\n{server.port}\n\n127.0.0.1\n  1 2\nready\n")
 
     with _running(server), _connect(server) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -116,9 +112,7 @@ def test_data_of_another_major_version_is_refused_with_a_way_out(home: Path) -> 
     assert (data / "PG_VERSION").exists()
 
 
-def test_a_port_taken_in_between_is_exchanged_for_another(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_taken_in_between_is_exchanged_for_another(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = _postgres(home)
     taken = free_port()
     with socket.create_server(("127.0.0.1", taken)):
@@ -137,9 +131,7 @@ def test_it_never_runs_as_root(home: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs PostgreSQL as himself")
-def test_root_in_a_closed_directory_uses_a_user_namespace_or_says_why_not(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_in_a_closed_directory_uses_a_user_namespace_or_says_why_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry_dir(home).chmod(0o700)
     monkeypatch.setattr("config.local.account._namespaces_work", lambda: True)
     assert unprivileged_account([home / "inside"]).prefix[0] == "unshare"

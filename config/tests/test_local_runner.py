@@ -101,9 +101,7 @@ def test_it_restarts_what_dies_and_stops_cleanly(instance: Instance) -> None:
         pid = before[name].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-    wait_until(
-        lambda: all(instance.states()[name].restarts == 1 for name in ("postgres", "valkey", "worker"))
-    )
+    wait_until(lambda: all(instance.states()[name].restarts == 1 for name in ("postgres", "valkey", "worker")))
     after = instance.states()
     assert after["postgres"].port == before["postgres"].port
     assert after["web"].pid == before["web"].pid

@@ -29,18 +29,14 @@ _SERVICES = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SPOOL_DIR")
 def clean(tmp_path: Path) -> dict[str, str]:
     """An environment without services, and with its own place for temporary files."""
     tmp_path.chmod(0o711)
-    return {name: value for name, value in os.environ.items() if name not in _SERVICES} | {
-        "TMPDIR": str(tmp_path)
-    }
+    return {name: value for name, value in os.environ.items() if name not in _SERVICES} | {"TMPDIR": str(tmp_path)}
 
 
 def _exec(program: str) -> list[str]:
     return [sys.executable, "-m", "config.local", "exec", "--", "python", "-c", program]
 
 
-def test_exec_gives_a_command_services_and_passes_its_exit_code_on(
-    clean: dict[str, str], tmp_path: Path
-) -> None:
+def test_exec_gives_a_command_services_and_passes_its_exit_code_on(clean: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(_exec(_SHOW), cwd=PROJECT, env=clean, capture_output=True, text=True, check=False)
 
     assert done.returncode == 7, done.stderr
@@ -52,9 +48,7 @@ def test_exec_gives_a_command_services_and_passes_its_exit_code_on(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_exec_leaves_no_process_and_the_next_one_clears_its_files(
-    clean: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_killed_exec_leaves_no_process_and_the_next_one_clears_its_files(clean: dict[str, str], tmp_path: Path) -> None:
     command = _exec("import time; print(1, flush=True); time.sleep(600)")
     runner = subprocess.Popen(command, cwd=PROJECT, env=clean, stdout=subprocess.PIPE)
     assert runner.stdout is not None
@@ -97,9 +91,7 @@ def test_addresses_in_the_environment_are_used(tmp_path: Path, monkeypatch: pyte
         assert not (services.root / "postgres").exists()
 
 
-def test_a_parallel_worker_gets_its_own_redis_database_and_directories(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_parallel_worker_gets_its_own_redis_database_and_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("DATA_DIR", "SPOOL_DIR"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.setenv("REDIS_URL", "redis://:secret@127.0.0.1:6379/0")

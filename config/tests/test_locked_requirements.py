@@ -71,9 +71,7 @@ def test_a_line_added_without_locking_fails(requirements: Path, capsys: pytest.C
         ),
     ],
 )
-def test_an_edit_without_locking_fails(
-    requirements: Path, file: str, old: str, new: str, expected: str
-) -> None:
+def test_an_edit_without_locking_fails(requirements: Path, file: str, old: str, new: str, expected: str) -> None:
     edit(requirements / file, lambda text: text.replace(old, new))
     assert expected in found(requirements)
 

@@ -33,6 +33,7 @@ MAX_EXPORT = 1_000_000
 class UsageStatsViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
     """Usage by user and day."""
 
+    queryset = UsageStats.objects.none()
     serializer_class = shapes.UsageStatsSerializer
     filterset_class = UsageStatsFilter
     ordering_fields = ("date", "api_requests", "messages_sent", "errors")
@@ -53,6 +54,7 @@ class UsageStatsViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
 class APILogViewSet(ListModelMixin, GenericViewSet):
     """The request log."""
 
+    queryset = APILog.objects.none()
     serializer_class = shapes.APILogSerializer
     filterset_class = APILogFilter
     pagination_class = KeysetPagination

@@ -29,6 +29,7 @@ class APIKeyViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
     """API keys."""
 
     permission_classes = (IsActiveUser, HasScope, IsNotGuest)
+    queryset = APIKey.objects.none()
     serializer_class = shapes.APIKeySerializer
     filterset_class = APIKeyFilter
     search_fields = ("name", "prefix", "last_four", "owner__username", "owner__email")

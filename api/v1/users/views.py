@@ -23,6 +23,7 @@ class UserViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
     """Accounts."""
 
     permission_classes = (IsActiveUser, HasScope, IsAdminUser)
+    queryset = User.objects.none()
     serializer_class = UserSerializer
     filterset_class = UserFilter
     search_fields = ("username", "email", "first_name", "last_name")
