@@ -12,8 +12,7 @@ GROWTH = 1.25
 
 # The same rule for the loader. 0.22314355131420976 is ln(1.25).
 BUCKET_SQL = (
-    "CASE WHEN duration_us < 100 THEN 0 "
-    "ELSE least(63, 1 + floor(ln(duration_us::float8 / 100) / 0.22314355131420976))::int END"
+    "CASE WHEN duration_us < 100 THEN 0 ELSE least(63, 1 + floor(ln(duration_us::float8 / 100) / 0.22314355131420976))::int END"
 )
 
 

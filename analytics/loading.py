@@ -91,9 +91,7 @@ def _store() -> None:
         cursor.execute(statements.FILL_CELLS)
         minutes = timezone.now() - timedelta(days=settings.ROLLUP_MINUTE_RETENTION_DAYS)
         for period, since in ((Period.MINUTE, minutes), (Period.HOUR, _EPOCH), (Period.DAY, _EPOCH)):
-            cursor.execute(
-                statements.UPSERT_ROLLUP, {"period": period.value, "unit": period.name.lower(), "since": since}
-            )
+            cursor.execute(statements.UPSERT_ROLLUP, {"period": period.value, "unit": period.name.lower(), "since": since})
         cursor.execute(statements.KEY_USES)
         uses = [KeyUse(*row) for row in cursor.fetchall()]
         if uses:

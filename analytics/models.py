@@ -101,9 +101,7 @@ class UsageStats(UUIDModel):
     `messages_sent` and `media_sent` are exact and change in the transaction that sends; the rest follows the request log.
     """
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_constraint=False, related_name="usage_stats"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_constraint=False, related_name="usage_stats")
     date = models.DateField()
     messages_sent = models.PositiveBigIntegerField(default=0)
     media_sent = models.PositiveBigIntegerField(default=0)

@@ -9,7 +9,7 @@ class GateScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
     """Bearer tokens and API keys."""
 
     target_class = "api.authentication.GateAuthentication"
-    name = ["BearerAuth", "ApiKeyAuth"]  # noqa: RUF012 - the base class's shape
+    name = ["BearerAuth", "ApiKeyAuth"]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Both schemes."""

@@ -21,9 +21,7 @@ from users.models import User
 
 MAX_ACTIVE_KEYS = 1000
 MAX_GRACE = timedelta(days=30)
-EDITABLE = frozenset(
-    ["name", "scopes", "allowed_networks", "rate_limit", "daily_quota", "metadata", "is_active", "expires_at"]
-)
+EDITABLE = frozenset(["name", "scopes", "allowed_networks", "rate_limit", "daily_quota", "metadata", "is_active", "expires_at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,12 @@ def create_key(
             raise TooManyKeys
         material = generate(environment)
         key = APIKey(
-            name=name, owner=owner, created_by=actor, environment=environment, prefix=material.prefix, last_four=material.last_four
+            name=name,
+            owner=owner,
+            created_by=actor,
+            environment=environment,
+            prefix=material.prefix,
+            last_four=material.last_four,
         )
         key.digest = APIKeyHasher().encode(material.raw, APIKeyHasher().salt())
         _apply(key, fields, actor=actor, granting=granting)
@@ -63,7 +66,9 @@ def update_key(*, key: APIKey, actor: User, granting: frozenset[str] | None = No
         key = _locked(key)
         before = {name: getattr(key, name) for name in fields}
         _apply(key, fields, actor=actor, granting=granting)
-        changes = {name: [_plain(value), _plain(getattr(key, name))] for name, value in before.items() if value != getattr(key, name)}
+        changes = {
+            name: [_plain(value), _plain(getattr(key, name))] for name, value in before.items() if value != getattr(key, name)
+        }
         if changes:
             key.save()
             announce_change("api_key", key.pk)
@@ -84,7 +89,9 @@ def revoke_key(*, key: APIKey, actor: User) -> APIKey:
     return key
 
 
-def rotate_key(*, key: APIKey, actor: User, grace: timedelta = timedelta(hours=24), granting: frozenset[str] | None = None) -> NewKey:
+def rotate_key(
+    *, key: APIKey, actor: User, grace: timedelta = timedelta(hours=24), granting: frozenset[str] | None = None
+) -> NewKey:
     """Make a successor with the same rights; the old key works until `grace` is over, never past its own expiry.
 
     Raises KeyRevoked, Invalid (an expired or switched-off key), ScopeNotGrantable.
@@ -98,11 +105,19 @@ def rotate_key(*, key: APIKey, actor: User, grace: timedelta = timedelta(hours=2
         _check_scopes(key.scopes, actor=actor, owner=key.owner, granting=granting)
         material = generate(key.environment)
         successor = APIKey.objects.create(
-            name=key.name, owner=key.owner, created_by=actor, environment=key.environment,
-            prefix=material.prefix, last_four=material.last_four,
+            name=key.name,
+            owner=key.owner,
+            created_by=actor,
+            environment=key.environment,
+            prefix=material.prefix,
+            last_four=material.last_four,
             digest=APIKeyHasher().encode(material.raw, APIKeyHasher().salt()),
-            scopes=key.scopes, allowed_networks=key.allowed_networks, rate_limit=key.rate_limit,
-            daily_quota=key.daily_quota, metadata=key.metadata, expires_at=key.expires_at,
+            scopes=key.scopes,
+            allowed_networks=key.allowed_networks,
+            rate_limit=key.rate_limit,
+            daily_quota=key.daily_quota,
+            metadata=key.metadata,
+            expires_at=key.expires_at,
         )
         end = timezone.now() + grace
         key.expires_at = min(key.expires_at, end) if key.expires_at else end
@@ -140,7 +155,9 @@ def _apply(key: APIKey, fields: dict[str, Any], *, actor: User, granting: frozen
         key.clean_fields(exclude=["owner", "created_by", "digest", "prefix", "last_four", "id"])
     except ValidationError as error:
         raise Invalid(
-            details=[FieldError(name, e.code or "invalid", " ".join(e.messages)) for name, es in error.error_dict.items() for e in es]
+            details=[
+                FieldError(name, e.code or "invalid", " ".join(e.messages)) for name, es in error.error_dict.items() for e in es
+            ]
         ) from error
 
 

@@ -30,9 +30,7 @@ def checked_key(raw: str) -> str:
     return raw
 
 
-def run_once(
-    *, caller: str, method: str, route: str, key: str, payload: bytes, work: Callable[[], Response]
-) -> Response:
+def run_once(*, caller: str, method: str, route: str, key: str, payload: bytes, work: Callable[[], Response]) -> Response:
     """Do `work` and keep its answer, or give the kept one.
 
     `payload` is what must be the same when the key is. Raises Conflict (`idempotency_in_progress`) while the first request runs,
@@ -68,9 +66,7 @@ def _lock(scope: str) -> None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 4771))", [scope])
         row = cursor.fetchone()
     if not (row and row[0]):
-        raise Conflict(
-            "A request with this Idempotency-Key is still running.", code="idempotency_in_progress", retry_after=1
-        )
+        raise Conflict("A request with this Idempotency-Key is still running.", code="idempotency_in_progress", retry_after=1)
 
 
 def _replay(record: IdempotencyRecord, fingerprint: bytes) -> Response:

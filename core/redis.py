@@ -25,9 +25,7 @@ class RedisAway(Exception):
 def client() -> "Redis":
     """A thread-safe client with short timeouts and no hidden retries."""
     timeout = settings.REDIS_TIMEOUT_SECONDS
-    return Redis.from_url(
-        settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-    )
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
 
 class Breaker:

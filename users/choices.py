@@ -7,10 +7,10 @@ class MailKind(models.TextChoices):
     """The letters an account can get."""
 
     EMAIL_VERIFICATION = "email_verification", "Email verification"
-    PASSWORD_RESET = "password_reset", "Password reset"  # noqa: S105 - a kind of letter
+    PASSWORD_RESET = "password_reset", "Password reset"
     ALREADY_REGISTERED = "already_registered", "Already registered"
     USERNAME_TAKEN = "username_taken", "Username taken"
-    PASSWORD_CHANGED = "password_changed", "Password changed"  # noqa: S105 - a kind of letter
+    PASSWORD_CHANGED = "password_changed", "Password changed"
 
 
 class RevocationReason(models.TextChoices):
@@ -19,7 +19,7 @@ class RevocationReason(models.TextChoices):
     LOGOUT = "logout", "Signed out"
     REVOKED = "revoked", "Revoked by its user"
     REUSE = "reuse", "A spent refresh token was used again"
-    PASSWORD = "password", "The password changed"  # noqa: S105 - a reason
+    PASSWORD = "password", "The password changed"
     DEACTIVATED = "deactivated", "The account was deactivated"
     REPLACED = "replaced", "Too many sessions"
     ADMIN = "admin", "Revoked by an administrator"

@@ -38,9 +38,7 @@ def deliver(mail_id: str) -> bool:
         except (SMTPException, OSError) as error:
             log.warning("Letter %s could not be sent: %s", mail.pk, type(error).__name__)
             delay = timedelta(seconds=30 * 2**mail.attempts)
-            OutgoingMail.objects.filter(pk=mail.pk).update(
-                attempts=F("attempts") + 1, next_attempt_at=timezone.now() + delay
-            )
+            OutgoingMail.objects.filter(pk=mail.pk).update(attempts=F("attempts") + 1, next_attempt_at=timezone.now() + delay)
             return False
         OutgoingMail.objects.filter(pk=mail.pk).update(sent_at=timezone.now(), attempts=F("attempts") + 1)
         return True

@@ -159,9 +159,7 @@ class OutgoingMail(UUIDModel):
     class Meta:
         ordering = ("-created_at",)
         verbose_name = "letter"
-        indexes = [
-            models.Index(fields=["next_attempt_at"], condition=models.Q(sent_at__isnull=True), name="users_mail_waiting")
-        ]
+        indexes = [models.Index(fields=["next_attempt_at"], condition=models.Q(sent_at__isnull=True), name="users_mail_waiting")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} to {self.to}"

@@ -25,9 +25,7 @@ def session_outcome(claims: Claims) -> Outcome:
         Session.objects.active()
         .filter(pk=claims.session_id, user_id=claims.user_id, user__is_active=True)
         .select_related("user")
-        .only(
-            "id", "user_id", "user__is_staff", "user__is_guest", "user__guest_expires_at", "user__tokens_valid_after"
-        )
+        .only("id", "user_id", "user__is_staff", "user__is_guest", "user__guest_expires_at", "user__tokens_valid_after")
         .first()
     )
     if session is None:

@@ -119,8 +119,6 @@ def read_refresh(token: str) -> Claims:
 def _read(kind: type[Token], text: str) -> Claims:
     try:
         token = kind(text)  # type: ignore[arg-type]
-        return Claims(
-            UUID(token["sub"]), UUID(token["sid"]), str(token["jti"]), int(token["iat"]), int(token["exp"])
-        )
+        return Claims(UUID(token["sub"]), UUID(token["sid"]), str(token["jti"]), int(token["iat"]), int(token["exp"]))
     except (TokenError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InvalidToken from error

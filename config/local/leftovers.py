@@ -1,5 +1,6 @@
 """What an earlier run left in the data directory: dying processes after a kill, long logs."""
 
+import os
 import time
 
 from config.local.layout import Layout
@@ -22,7 +23,8 @@ def await_leftovers(layout: Layout, patience: float = 10.0) -> None:
             continue
         while _still_there(process) and time.monotonic() < deadline:
             time.sleep(0.02)
-        if _still_there(process) and process.pid:
+        if process.pid and (_still_there(process) or _gone(process.pid)):
+            # Gone itself, it may have left descendants: while they live, their group's id is given to nobody else.
             kill_group(process.pid)
 
 
@@ -32,6 +34,16 @@ def rotate_logs(layout: Layout) -> None:
         # The background runner's own log is open already.
         if log.name != "runner.log" and log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def _still_there(process: ProcessState) -> bool:

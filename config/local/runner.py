@@ -131,7 +131,7 @@ class Runner:
             if time.monotonic() > deadline:
                 logs = "\n".join(f"{name}:\n{tail(self.layout.log(name))}" for name in answer.suspects)
                 raise LocalError(f"{self.address.url}{health.PATH} was not ready in {READY_SECONDS:.0f} s.\n{logs}")
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _watch(self) -> None:
         while self._asked_at is None:

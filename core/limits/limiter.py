@@ -134,7 +134,14 @@ def _take(redis: "Redis", key: str, policy: Policy, want: int, back: int, origin
     reply: Any = redis.register_script(TAKE)(
         keys=[key],
         args=[
-            policy.quota, policy.bucket_ms, policy.window * 1000, policy.lease_ms, int(policy.fixed), want, back, origin,
+            policy.quota,
+            policy.bucket_ms,
+            policy.window * 1000,
+            policy.lease_ms,
+            int(policy.fixed),
+            want,
+            back,
+            origin,
         ],
     )
     granted, remaining, reset_ms, bucket = reply

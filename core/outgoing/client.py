@@ -51,9 +51,7 @@ def request(
         response = _one_hop(method, url, sent, content, deadline, max_bytes or settings.OUTGOING_MAX_RESPONSE_BYTES)
         location = response.headers.get("location")
         if response.status_code not in _REDIRECTS or not location or hop == max_redirects or method not in ("GET", "HEAD"):
-            return OutgoingResponse(
-                response.status_code, response.headers, response.body, time.monotonic() - started, url
-            )
+            return OutgoingResponse(response.status_code, response.headers, response.body, time.monotonic() - started, url)
         target = urljoin(url, location)
         if _origin(target) != _origin(url):
             sent = {name: value for name, value in sent.items() if name.lower() not in ("authorization", "cookie")}
@@ -117,9 +115,7 @@ def _one_hop(
     try:
         response = _client().send(outgoing, stream=True)
         try:
-            return OutgoingResponse(
-                response.status_code, response.headers, _body(response, deadline, max_bytes), 0.0, url
-            )
+            return OutgoingResponse(response.status_code, response.headers, _body(response, deadline, max_bytes), 0.0, url)
         finally:
             response.close()
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:

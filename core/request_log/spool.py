@@ -171,6 +171,4 @@ def spool_state() -> SpoolState:
 @cache
 def spool() -> SpoolWriter:
     """The process's writer."""
-    return SpoolWriter(
-        settings.SPOOL_DIR, segment_bytes=settings.SPOOL_SEGMENT_BYTES, max_bytes=settings.SPOOL_MAX_BYTES
-    )
+    return SpoolWriter(settings.SPOOL_DIR, segment_bytes=settings.SPOOL_SEGMENT_BYTES, max_bytes=settings.SPOOL_MAX_BYTES)

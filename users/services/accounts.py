@@ -64,7 +64,11 @@ def create_user(*, actor: User | None, password: str, profile: Mapping[str, Any]
         save_checked(user)
         UserProfile.objects.create(user=user, **(profile or {}))
         audit.record(
-            "user.created", actor=actor, target_type="user", target_id=user.pk, target_label=user.username,
+            "user.created",
+            actor=actor,
+            target_type="user",
+            target_id=user.pk,
+            target_label=user.username,
             changes={"is_staff": user.is_staff},
         )
     return user

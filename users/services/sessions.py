@@ -146,13 +146,17 @@ def refresh_session(*, token: str) -> SignIn:
         if session is None or not session.user.is_active or session.user.is_expired_guest:
             raise InvalidToken
         # One statement decides: the row's lock lets concurrent uses through one by one, and only the first still matches.
-        won = Session.objects.active(now).filter(pk=session.pk, refresh_digest=digest).update(
-            refresh_digest=jti_digest(refresh["jti"]),
-            previous_digest=digest,
-            rotated_at=now,
-            last_used_at=now,
-            expires_at=_expiry(now, session.absolute_expires_at),
-            ip_address=context.current().ip_address,
+        won = (
+            Session.objects.active(now)
+            .filter(pk=session.pk, refresh_digest=digest)
+            .update(
+                refresh_digest=jti_digest(refresh["jti"]),
+                previous_digest=digest,
+                rotated_at=now,
+                last_used_at=now,
+                expires_at=_expiry(now, session.absolute_expires_at),
+                ip_address=context.current().ip_address,
+            )
         )
     if not won:
         _judge_spent_token(claims.session_id, digest)
@@ -175,7 +179,10 @@ def _judge_spent_token(session_id: UUID, digest: bytes) -> None:
         if not just_spent:
             _end([session.pk], RevocationReason.REUSE)
             audit.record(
-                "session.reuse_detected", actor=None, target_type="session", target_id=session.pk,
+                "session.reuse_detected",
+                actor=None,
+                target_type="session",
+                target_id=session.pk,
                 target_label=session.user.username,
             )
     if just_spent:
@@ -188,8 +195,12 @@ def revoke_session(*, session: Session, actor: User, reason: RevocationReason = 
     with transaction.atomic():
         if _end([session.pk], reason):
             audit.record(
-                "session.revoked", actor=actor, target_type="session", target_id=session.pk,
-                target_label=str(session), changes={"reason": reason},
+                "session.revoked",
+                actor=actor,
+                target_type="session",
+                target_id=session.pk,
+                target_label=str(session),
+                changes={"reason": reason},
             )
 
 
@@ -207,8 +218,12 @@ def revoke_others(*, user: User, keep: UUID | None) -> int:
         ended = revoke_all(user=user, reason=RevocationReason.REVOKED, keep=keep)
         if ended:
             audit.record(
-                "session.revoked_others", actor=user, target_type="user", target_id=user.pk,
-                target_label=user.username, changes={"count": ended},
+                "session.revoked_others",
+                actor=user,
+                target_type="user",
+                target_id=user.pk,
+                target_label=user.username,
+                changes={"count": ended},
             )
     return ended
 

@@ -9,8 +9,19 @@ from analytics.models import APILog
 from core.responses import dumps
 
 COLUMNS = (
-    "id", "timestamp", "method", "endpoint", "status_code", "duration_us", "bytes_in", "bytes_out", "ip_address", "user_id",
-    "api_key_id", "request_id", "module",
+    "id",
+    "timestamp",
+    "method",
+    "endpoint",
+    "status_code",
+    "duration_us",
+    "bytes_in",
+    "bytes_out",
+    "ip_address",
+    "user_id",
+    "api_key_id",
+    "request_id",
+    "module",
 )
 _BLOCK = 200
 

@@ -24,7 +24,9 @@ class WindowSerializer(serializers.Serializer[Any]):
     user = serializers.UUIDField(required=False, help_text="Administrators only; others see their own.")
     api_key = serializers.UUIDField(required=False)
     endpoint = serializers.CharField(required=False, max_length=200, help_text="The route template.")
-    method = serializers.ChoiceField(choices=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "OTHER"], required=False)
+    method = serializers.ChoiceField(
+        choices=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "OTHER"], required=False
+    )
     status_class = serializers.IntegerField(required=False, min_value=1, max_value=5, help_text="2 for 2xx and so on.")
 
 
@@ -61,5 +63,7 @@ def period_of(data: dict[str, Any], window: Window) -> Period:
     """The step. Raises Invalid when it makes too many points."""
     period = Period[data["bucket"].upper()]
     if (window.end - window.start) / STEP[period] > MAX_POINTS:
-        raise Invalid.field("bucket", f"More than {MAX_POINTS} points; take a larger bucket or a shorter window.", "too_many_points")
+        raise Invalid.field(
+            "bucket", f"More than {MAX_POINTS} points; take a larger bucket or a shorter window.", "too_many_points"
+        )
     return period

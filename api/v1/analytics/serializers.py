@@ -13,8 +13,19 @@ class APILogSerializer(serializers.ModelSerializer[APILog]):
     class Meta:
         model = APILog
         fields = (
-            "id", "timestamp", "method", "endpoint", "status_code", "duration_ms", "bytes_in", "bytes_out", "ip_address", "user_id",
-            "api_key_id", "request_id", "module",
+            "id",
+            "timestamp",
+            "method",
+            "endpoint",
+            "status_code",
+            "duration_ms",
+            "bytes_in",
+            "bytes_out",
+            "ip_address",
+            "user_id",
+            "api_key_id",
+            "request_id",
+            "module",
         )
         read_only_fields = fields
 
@@ -29,7 +40,16 @@ class UsageStatsSerializer(serializers.ModelSerializer[UsageStats]):
     class Meta:
         model = UsageStats
         fields = (
-            "id", "user_id", "date", "messages_sent", "media_sent", "api_requests", "errors", "bytes_in", "bytes_out", "modules",
+            "id",
+            "user_id",
+            "date",
+            "messages_sent",
+            "media_sent",
+            "api_requests",
+            "errors",
+            "bytes_in",
+            "bytes_out",
+            "modules",
         )
         read_only_fields = fields
 

@@ -48,7 +48,8 @@ class UsageStatsViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="List requests", description="The request log, newest first, by cursor; a user sees its own. Seconds behind at most."
+        summary="List requests",
+        description="The request log, newest first, by cursor; a user sees its own. Seconds behind at most.",
     )
 )
 class APILogViewSet(ListModelMixin, GenericViewSet):

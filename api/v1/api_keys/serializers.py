@@ -21,9 +21,27 @@ class APIKeySerializer(serializers.ModelSerializer[APIKey]):
     class Meta:
         model = APIKey
         fields = (
-            "id", "name", "owner", "created_by", "prefix", "last_four", "environment", "status", "scopes", "allowed_networks",
-            "rate_limit", "daily_quota", "metadata", "is_active", "expires_at", "revoked_at", "last_used_at", "last_used_ip",
-            "replaced_by", "created_at", "updated_at",
+            "id",
+            "name",
+            "owner",
+            "created_by",
+            "prefix",
+            "last_four",
+            "environment",
+            "status",
+            "scopes",
+            "allowed_networks",
+            "rate_limit",
+            "daily_quota",
+            "metadata",
+            "is_active",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+            "last_used_ip",
+            "replaced_by",
+            "created_at",
+            "updated_at",
         )
         read_only_fields = fields
 

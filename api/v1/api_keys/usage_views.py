@@ -65,7 +65,10 @@ class KeyUsageView(APIView):
                 "last_used_at": key.last_used_at,
                 "last_used_ip": key.last_used_ip,
                 "days": [
-                    {"date": point["start"].date(), **{name: point[name] for name in ("requests", "errors", "bytes_in", "bytes_out")}}
+                    {
+                        "date": point["start"].date(),
+                        **{name: point[name] for name in ("requests", "errors", "bytes_in", "bytes_out")},
+                    }
                     for point in series
                 ],
             }

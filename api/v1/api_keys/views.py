@@ -22,7 +22,9 @@ from users.models import User
 
 
 @extend_schema_view(
-    list=extend_schema(summary="List API keys", description="The own keys; administrators see everyone's. Revoked ones stay listed."),
+    list=extend_schema(
+        summary="List API keys", description="The own keys; administrators see everyone's. Revoked ones stay listed."
+    ),
     retrieve=extend_schema(summary="Get an API key", description="One key, without its secret."),
 )
 class APIKeyViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
@@ -42,7 +44,9 @@ class APIKeyViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
         """What the caller may see."""
         return APIKey.objects.visible_to(user_id=self.principal.user_id, is_staff=self.principal.is_staff)
 
-    @extend_schema(summary="Create an API key", request=shapes.APIKeyCreateSerializer, responses={201: shapes.NewAPIKeySerializer})
+    @extend_schema(
+        summary="Create an API key", request=shapes.APIKeyCreateSerializer, responses={201: shapes.NewAPIKeySerializer}
+    )
     def create(self, request: Request) -> Response:
         """Make a key. The raw key is in this answer and nowhere else."""
         serializer = shapes.APIKeyCreateSerializer(data=request.data)
@@ -52,7 +56,9 @@ class APIKeyViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
         made = services.create_key(owner=owner, actor=self.actor, granting=self.principal.scopes, **data)
         return self._with_secret(made, request.path)
 
-    @extend_schema(summary="Change an API key", request=shapes.APIKeyUpdateSerializer(partial=True), responses=shapes.APIKeySerializer)
+    @extend_schema(
+        summary="Change an API key", request=shapes.APIKeyUpdateSerializer(partial=True), responses=shapes.APIKeySerializer
+    )
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Set some fields; every process knows within a second."""
         key = self.get_object()
@@ -128,7 +134,12 @@ class VerifyView(APIView):
 def _verdict(outcome: Outcome) -> dict[str, Any]:
     if not isinstance(outcome, Principal):
         return {
-            "valid": False, "code": outcome.code, "key_id": None, "owner": None, "environment": None, "scopes": [],
+            "valid": False,
+            "code": outcome.code,
+            "key_id": None,
+            "owner": None,
+            "environment": None,
+            "scopes": [],
             "expires_at": None,
         }
     expiry = None if outcome.expires_at == float("inf") else datetime.fromtimestamp(outcome.expires_at, UTC)

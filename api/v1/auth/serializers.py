@@ -74,8 +74,17 @@ class ProfileSerializer(serializers.ModelSerializer[UserProfile]):
     class Meta:
         model = UserProfile
         fields = (
-            "id", "username", "first_name", "last_name", "display_name", "avatar", "time_zone", "locale", "week_start",
-            "social_handles", "updated_at",
+            "id",
+            "username",
+            "first_name",
+            "last_name",
+            "display_name",
+            "avatar",
+            "time_zone",
+            "locale",
+            "week_start",
+            "social_handles",
+            "updated_at",
         )
         read_only_fields = ("updated_at",)
 
@@ -97,8 +106,20 @@ class MeSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = (
-            "id", "username", "email", "first_name", "last_name", "is_staff", "is_guest", "guest_resource", "guest_expires_at",
-            "email_verified_at", "max_messages_per_day", "created_at", "profile", "credential",
+            "id",
+            "username",
+            "email",
+            "first_name",
+            "last_name",
+            "is_staff",
+            "is_guest",
+            "guest_resource",
+            "guest_expires_at",
+            "email_verified_at",
+            "max_messages_per_day",
+            "created_at",
+            "profile",
+            "credential",
         )
         read_only_fields = fields
 

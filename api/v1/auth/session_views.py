@@ -67,7 +67,9 @@ class GuestView(APIView):
 class GuestInvitationView(APIView):
     permission_classes = (IsActiveUser, HasScope, IsAdminUser)
 
-    @extend_schema(summary="Invite guests", request=shapes.GuestInvitationSerializer, responses={201: shapes.InvitationSerializer})
+    @extend_schema(
+        summary="Invite guests", request=shapes.GuestInvitationSerializer, responses={201: shapes.InvitationSerializer}
+    )
     def post(self, request: Request) -> Response:
         """Make an invitation that anyone who holds it can enter with until it expires."""
         data = parsed(shapes.GuestInvitationSerializer, request)

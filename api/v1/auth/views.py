@@ -37,7 +37,10 @@ def tokens_body(result: SignIn) -> dict[str, Any]:
     """The tokens alone."""
     tokens = result.tokens
     return {
-        "access": tokens.access, "refresh": tokens.refresh, "expires_in": tokens.expires_in, "session_id": str(result.session.pk)
+        "access": tokens.access,
+        "refresh": tokens.refresh,
+        "expires_in": tokens.expires_in,
+        "session_id": str(result.session.pk),
     }
 
 
@@ -109,7 +112,9 @@ class ProfileView(APIView):
         profile = services.profiles.get_profile(user_id=self.principal.user_id)
         return Response(shapes.ProfileSerializer(profile).data)
 
-    @extend_schema(summary="Change the own profile", request=shapes.ProfileSerializer(partial=True), responses=shapes.ProfileSerializer)
+    @extend_schema(
+        summary="Change the own profile", request=shapes.ProfileSerializer(partial=True), responses=shapes.ProfileSerializer
+    )
     def patch(self, request: Request) -> Response:
         """Change some fields."""
         serializer = shapes.ProfileSerializer(data=request.data, partial=True)
@@ -124,7 +129,9 @@ class AvatarView(APIView):
     scopes: ClassVar[dict[str, str]] = {"PUT": "account:write", "DELETE": "account:write"}
     parser_classes = (MultiPartParser,)
 
-    @extend_schema(summary="Set the avatar", request={"multipart/form-data": shapes.AvatarSerializer}, responses=shapes.ProfileSerializer)
+    @extend_schema(
+        summary="Set the avatar", request={"multipart/form-data": shapes.AvatarSerializer}, responses=shapes.ProfileSerializer
+    )
     def put(self, request: Request) -> Response:
         """Upload a picture; it is cropped to a square and made anew."""
         upload = parsed(shapes.AvatarSerializer, request)["avatar"]
@@ -147,9 +154,7 @@ class ChangePasswordView(APIView):
     def post(self, request: Request) -> Response:
         """Set a new password. Every session ends at once; the answer is a fresh one for the caller."""
         data = parsed(shapes.ChangePasswordSerializer, request)
-        result = services.passwords.change_password(
-            user=self.actor, current=data["current_password"], new=data["new_password"]
-        )
+        result = services.passwords.change_password(user=self.actor, current=data["current_password"], new=data["new_password"])
         return Response(sign_in_body(result))
 
 
@@ -181,7 +186,11 @@ class EmailVerificationView(APIView):
     permission_classes = (AllowAny,)
     sensitive: ClassVar[dict[str, str]] = {"POST": "email-verification"}
 
-    @extend_schema(summary="Ask for the confirmation letter again", request=shapes.EmailSerializer, responses={202: shapes.AcceptedSerializer})
+    @extend_schema(
+        summary="Ask for the confirmation letter again",
+        request=shapes.EmailSerializer,
+        responses={202: shapes.AcceptedSerializer},
+    )
     def post(self, request: Request) -> Response:
         """Send it if an account waits for it; the answer does not tell."""
         services.registration.ask_for_verification(**parsed(shapes.EmailSerializer, request))

@@ -11,8 +11,21 @@ class UserSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = (
-            "id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "is_guest",
-            "guest_resource", "guest_expires_at", "email_verified_at", "max_messages_per_day", "last_login", "created_at",
+            "id",
+            "username",
+            "email",
+            "first_name",
+            "last_name",
+            "is_active",
+            "is_staff",
+            "is_superuser",
+            "is_guest",
+            "guest_resource",
+            "guest_expires_at",
+            "email_verified_at",
+            "max_messages_per_day",
+            "last_login",
+            "created_at",
             "updated_at",
         )
         read_only_fields = fields

@@ -7,7 +7,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.negotiation.AlwaysJSON",
     "DEFAULT_PAGINATION_CLASS": "core.pagination.PageNumberPagination",
-    "DEFAULT_FILTER_BACKENDS": ["core.filters.StrictFilterBackend", "core.filters.BoundedSearchFilter", "core.filters.StrictOrderingFilter"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "core.filters.StrictFilterBackend",
+        "core.filters.BoundedSearchFilter",
+        "core.filters.StrictOrderingFilter",
+    ],
     "DEFAULT_SCHEMA_CLASS": "api.openapi.EnvelopeAutoSchema",
     "EXCEPTION_HANDLER": "core.exception_handler.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -1,7 +1,5 @@
 """The admin's looks and its navigation."""
 
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 
 UNFOLD = {
     "SITE_TITLE": "Atelier",
