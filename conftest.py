@@ -1,6 +1,6 @@
 """Fixtures for every test: clean process state, people, and clients that call as they do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
@@ -10,6 +10,7 @@ from analytics.shipping import Shipper
 from api_keys.services import NewKey
 from api_keys.tests.factories import make_key
 from core.limits import limiter
+from core.principal_listener import stop_listening
 from core.principals import principal_cache
 from core.redis import client as redis_client
 from core.request_log import spool
@@ -43,6 +44,12 @@ def _clean_process_state() -> None:
     if settings.SPOOL_DIR.is_dir():
         for file in settings.SPOOL_DIR.glob("*.log"):
             file.unlink()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _listener_ends_before_the_database(django_db_setup: None) -> Iterator[None]:
+    yield
+    stop_listening()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ bounds how stale an entry can be. An idle connection is probed each second, so a
 import logging
 import os
 import threading
-import time
 
 import psycopg
 from django.conf import settings
@@ -17,18 +16,32 @@ from core.principals import CHANNEL, principal_cache
 
 log = logging.getLogger(__name__)
 _lock = threading.Lock()
+_stopping = threading.Event()
+_thread: threading.Thread | None = None
 _listening_pid = 0
 
 
 def ensure_listening() -> None:
     """Start the process's listener once; a forked child starts its own."""
-    global _listening_pid
+    global _listening_pid, _thread
     if _listening_pid == os.getpid():
         return
     with _lock:
         if _listening_pid != os.getpid():
             _listening_pid = os.getpid()
-            threading.Thread(target=_listen_forever, name="principal-listener", daemon=True).start()
+            _stopping.clear()
+            _thread = threading.Thread(target=_listen_forever, name="principal-listener", daemon=True)
+            _thread.start()
+
+
+def stop_listening() -> None:
+    """End the process's listener and close its connection, at the latest after a second."""
+    global _listening_pid, _thread
+    with _lock:
+        _stopping.set()
+        if _thread is not None:
+            _thread.join(timeout=5)
+        _thread, _listening_pid = None, 0
 
 
 def _connect() -> "psycopg.Connection[tuple[object, ...]]":
@@ -42,13 +55,13 @@ def _connect() -> "psycopg.Connection[tuple[object, ...]]":
 
 def _listen_forever() -> None:
     delay = 0.1
-    while True:
+    while not _stopping.is_set():
         try:
             with _connect() as listener:
                 listener.execute(f"LISTEN {CHANNEL}")
                 principal_cache().clear()
                 delay = 0.1
-                while True:
+                while not _stopping.is_set():
                     _drain(listener)
                     listener.execute("SELECT 1")
         except psycopg.Error as error:
@@ -56,7 +69,7 @@ def _listen_forever() -> None:
         except Exception:
             log.exception("The principal listener failed; trying again")
         principal_cache().clear()
-        time.sleep(delay)
+        _stopping.wait(delay)
         delay = min(delay * 2, 2.0)
 
 
