@@ -35,3 +35,10 @@ class ConsoleFormatter(logging.Formatter):
         line = super().format(record)
         request_id = context.current().request_id
         return f"{line} [{request_id}]" if request_id else line
+
+
+class NotUnavailable(logging.Filter):
+    """Drops Django's line for each 503: readiness says it in its answer, and what was away is logged where it was found."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", None) != 503

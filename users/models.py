@@ -40,6 +40,13 @@ class UserQuerySet(models.QuerySet["User"]):
 class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     """Django's manager over our query set."""
 
+    def create_superuser(self, username: str, email: str | None = None, password: str | None = None, **fields: Any) -> "User":
+        """As `createsuperuser` does; whoever can run it vouches for the address."""
+        fields.setdefault("email_verified_at", timezone.now())
+        user: User = super().create_superuser(username, email, password, **fields)
+        UserProfile.objects.get_or_create(user=user)
+        return user
+
 
 class User(AbstractUser):
     """A person, or a guest. Keys of the platform: who may act, whether, and since when."""

@@ -2,12 +2,11 @@
 
 from config.settings.base import *  # noqa: F403
 from config.settings.components.observers import start_observers
-from config.settings.env import env
 
 DEMO_ALLOWED = False
 METRICS_PUBLIC = False
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
+SECURE_SSL_REDIRECT = REDIRECT_TO_TLS
 # Health checks come from inside, without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000
@@ -17,5 +16,4 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_NAME = "__Secure-atelier"
 
-env.seal()
 start_observers()

@@ -17,7 +17,7 @@ if "SPOOL_DIR" in os.environ:
     os.environ["SPOOL_DIR"] = os.path.join(os.environ["SPOOL_DIR"], _worker)  # noqa: PTH118 - an environment string
 
 from config.settings.base import *  # noqa: E402, F403
-from config.settings.base import DATABASES  # noqa: E402
+from config.settings.base import DATABASES, DATA_DIR  # noqa: E402
 
 DEMO_ALLOWED = True
 METRICS_PUBLIC = False
@@ -31,6 +31,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 # A test database is created and dropped: no pool may hold it open.

@@ -18,12 +18,13 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"default": {"()": formatter}},
+        "filters": {"not_unavailable": {"()": "core.logging.NotUnavailable"}},
         "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "default"}},
         "root": {"handlers": ["stream"], "level": level},
         "loggers": {
             "django.server": {"propagate": True},
             # The request log has every answer; Django's own line for each 4xx would say it twice.
-            "django.request": {"level": "ERROR", "propagate": True},
+            "django.request": {"level": "ERROR", "propagate": True, "filters": ["not_unavailable"]},
             "httpx": {"level": "WARNING"},
         },
     }

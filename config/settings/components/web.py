@@ -21,6 +21,8 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", "") or "static").absolute()
 MEDIA_URL = "/media/"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or DATA_DIR / "media").absolute()
 
+# Read here, before the environment is sealed; acted on by production settings only.
+REDIRECT_TO_TLS = env.bool("SECURE_SSL_REDIRECT", True)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
