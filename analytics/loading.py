@@ -1,24 +1,25 @@
 """Loading a batch of spooled lines, exactly once.
 
 The batch, its rollups and how far each file is loaded commit together; a repeat after a crash finds the new offset and does
-nothing. A line the database refuses is set aside in `rejected/` and counted; the rest of its batch is loaded.
+nothing. A line the database refuses is set aside in `rejected/` and counted; the rest of its batch is loaded. Should the mark of a
+file ever be lost, the log's own key keeps its rows from being loaded again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DataError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from analytics import partitions, statements
+from analytics import partitions, staging, statements
 from analytics.choices import Period
 from analytics.models import SpoolFile
-from core.request_log import COLUMNS, KeyUse, consumers
+from core.request_log import KeyUse, consumers
 
 log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,30 +36,29 @@ class Chunk:
 
 def load(chunks: Sequence[Chunk]) -> int:
     """Load the chunks in one transaction; the number of rows. Raises the database's errors; nothing is half done."""
+    staging.prepare()
     try:
-        return _load(chunks, [chunk.data for chunk in chunks], rejected={})
-    except DataError as error:
+        return _load([(chunk, chunk.data) for chunk in chunks])
+    except staging.REFUSALS as error:
         log.error("A spooled line was refused by the database (%s); setting bad lines aside", error)
     kept, rejected = [], {}
     for chunk in chunks:
-        good, bad = _sift(chunk.data)
-        kept.append(good)
-        if bad:
-            rejected[chunk.name] = bad
-    return _load(chunks, kept, rejected=rejected)
+        good, rejected[chunk.name] = staging.sift(chunk.data)
+        kept.append((chunk, good))
+    return _load(kept, rejected=rejected, careful=True)
 
 
-def _load(chunks: Sequence[Chunk], data: Sequence[bytes], *, rejected: dict[str, list[bytes]]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(statements.CREATE_STAGING)
+def _load(
+    parts: Sequence[tuple[Chunk, bytes]], *, rejected: Mapping[str, Sequence[bytes]] | None = None, careful: bool = False
+) -> int:
     with transaction.atomic():
-        fresh = [(chunk, lines) for chunk, lines in zip(chunks, data, strict=True) if _claim(chunk)]
-        rows = _stage([lines for _, lines in fresh])
+        fresh = [(chunk, lines) for chunk, lines in parts if _claim(chunk)]
+        rows = staging.fill([lines for _, lines in fresh])
         if rows:
-            _store()
+            rows -= _store(careful=careful)
         for chunk, lines in fresh:
-            bad = rejected.get(chunk.name, [])
-            _set_aside(chunk.name, bad)
+            bad = (rejected or {}).get(chunk.name, ())
+            _set_aside(chunk, bad)
             SpoolFile.objects.filter(name=chunk.name).update(
                 offset=chunk.offset + len(chunk.data),
                 rows=F("rows") + lines.count(b"\n"),
@@ -74,19 +74,17 @@ def _claim(chunk: Chunk) -> bool:
     return SpoolFile.objects.select_for_update().get(pk=chunk.name).offset == chunk.offset
 
 
-def _stage(data: Sequence[bytes]) -> int:
-    with connection.cursor() as cursor:
-        with cursor.copy(statements.COPY_STAGING) as copy:
-            for lines in data:
-                copy.write(lines)
-        return int(cursor.rowcount)
-
-
-def _store() -> None:
+def _store(*, careful: bool) -> int:
+    """Log and sum up what is staged; how many rows were left out because the log has them already (looked for when `careful`)."""
+    known = 0
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE request_staging")
         cursor.execute(statements.DAYS)
         partitions.ensure(row[0] for row in cursor.fetchall())
+        if careful:
+            for statement in statements.DROP_KNOWN:
+                cursor.execute(statement)
+                known += cursor.rowcount
         cursor.execute(statements.INSERT_LOG)
         cursor.execute(statements.FILL_CELLS)
         minutes = timezone.now() - timedelta(days=settings.ROLLUP_MINUTE_RETENTION_DAYS)
@@ -98,35 +96,12 @@ def _store() -> None:
             for consume in consumers():
                 consume(uses)
         cursor.execute(statements.UPSERT_USAGE)
+    return known
 
 
-def _sift(data: bytes) -> tuple[bytes, list[bytes]]:
-    """Part the lines the database takes from those it does not, by halving: few bad lines cost few attempts."""
-    lines = data.splitlines(keepends=True)
-    if _accepted(data):
-        return data, []
-    if len(lines) == 1:
-        return b"", lines
-    middle = len(lines) // 2
-    left, left_bad = _sift(b"".join(lines[:middle]))
-    right, right_bad = _sift(b"".join(lines[middle:]))
-    return left + right, left_bad + right_bad
-
-
-def _accepted(data: bytes) -> bool:
-    if any(line.count(b"\t") != len(COLUMNS) - 1 for line in data.splitlines()):
-        return False
-    try:
-        with transaction.atomic():
-            _stage([data])
-            transaction.set_rollback(True)
-    except DataError:
-        return False
-    return True
-
-
-def _set_aside(name: str, lines: Sequence[bytes]) -> None:
+def _set_aside(chunk: Chunk, lines: Sequence[bytes]) -> None:
+    """Keep refused lines on disk, under a name that a repeat of the same chunk writes again."""
     if lines:
         folder = Path(settings.SPOOL_DIR) / "rejected"
-        folder.mkdir(exist_ok=True)
-        (folder / f"{name}.bad").write_bytes(b"".join(lines))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{chunk.name}.{chunk.offset}.bad").write_bytes(b"".join(lines))

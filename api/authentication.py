@@ -21,11 +21,16 @@ class GateAuthentication(BaseAuthentication):
         principal = gate.authenticate(request._request)
         if principal is None:
             return None
-        return SimpleLazyObject(lambda: _load(principal)), principal
+        return lazy_user(principal), principal
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge of a 401."""
         return AUTHENTICATE
+
+
+def lazy_user(principal: Principal) -> Any:
+    """The principal's account, loaded when first touched. Touching raises NotAuthenticated when it is gone."""
+    return SimpleLazyObject(lambda: _load(principal))
 
 
 def _load(principal: Principal) -> User:

@@ -1,20 +1,33 @@
 """Base views: the gate's limits and idempotency around DRF's life cycle."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, ClassVar, cast
 
+from django.contrib.auth.models import AnonymousUser
 from rest_framework import views, viewsets
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import gate
+from api.authentication import lazy_user
 from core import context, idempotency
 from core.exceptions import NotFound
 from core.middleware import endpoint_of
 from core.permissions import HasScope, IsActiveUser, principal_of
 from core.principals import Principal
+from core.renderers import EnvelopeRenderer
 from users.models import User
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+ANONYMOUS = AnonymousUser()
+_RENDERER = EnvelopeRenderer()
+
+
+@cache
+def _instances(kinds: tuple[type[Any], ...]) -> tuple[Any, ...]:
+    return tuple(kind() for kind in kinds)
 
 
 class GateMixin(views.APIView):
@@ -30,6 +43,11 @@ class GateMixin(views.APIView):
     idempotent: ClassVar[bool] = True
 
     @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None: `Allow` goes out with 405 only, and nothing is negotiated that `Vary` would have to tell."""
+        return {}
+
+    @property
     def principal(self) -> Principal:
         """The caller. Raises NotAuthenticated."""
         return principal_of(self.request)
@@ -39,11 +57,21 @@ class GateMixin(views.APIView):
         """The caller's account, loaded on first use."""
         return cast(User, self.request.user)
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """JSON, always: nothing to negotiate."""
+        return _RENDERER, _RENDERER.media_type
+
+    def get_permissions(self) -> Sequence[Any]:
+        """The permissions are stateless: one instance of each serves every request."""
+        return _instances(tuple(self.permission_classes))
+
     def perform_authentication(self, request: Request) -> None:
         """Authenticate, then take the limits: before any permission, so that refused calls count too."""
-        super().perform_authentication(request)
+        principal = gate.authenticate(request._request)
+        request.user = ANONYMOUS if principal is None else lazy_user(principal)
+        request.auth = principal
         action = getattr(self, "action", None) or request.method or ""
-        gate.admit(request._request, request.auth, self.sensitive.get(action, ""))
+        gate.admit(request._request, principal, self.sensitive.get(action, ""))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """DRF's checks; then a POST with an Idempotency-Key is run through the kept answers."""

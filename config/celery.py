@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_process_init, worker_ready
+from celery.signals import beat_embedded_init, setup_logging, task_postrun, task_prerun, worker_process_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
@@ -36,6 +36,12 @@ def _tie_to_parent(**kwargs: Any) -> None:
         from config.local.process import die_with_parent
 
         die_with_parent()
+
+
+@beat_embedded_init.connect
+def _tie_beat_to_parent(**kwargs: Any) -> None:
+    """An embedded beat is a process of its own, and not one of the pool's."""
+    _tie_to_parent()
 
 
 @worker_ready.connect

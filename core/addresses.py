@@ -24,7 +24,8 @@ def client_address(request: HttpRequest) -> str | None:
 @lru_cache(maxsize=4096)
 def _normalise(text: str) -> str | None:
     try:
-        address = ipaddress.ip_address(text)
+        # A zone ("fe80::1%eth0") is a word of this host's only, and no column takes it.
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

@@ -49,6 +49,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """Answer `exc`. `context` is DRF's, with `request` and `view`."""
     status, body, headers = translate(exc)
     request = context.get("request")
+    if isinstance(exc, drf.MethodNotAllowed) and "view" in context:
+        headers["Allow"] = ", ".join(context["view"].allowed_methods)
     response = Response(body, status=status, headers=headers)
     if request is not None and wants_problem(request):
         response.content_type = PROBLEM_TYPE

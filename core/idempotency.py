@@ -51,7 +51,7 @@ def run_once(*, caller: str, method: str, route: str, key: str, payload: bytes, 
                 **scope,
                 fingerprint=fingerprint,
                 status_code=response.status_code,
-                body=crypto.encrypt(dumps(response.data)),
+                body=crypto.encrypt(dumps({"data": response.data, "headers": _own_headers(response)})),
             )
         return response
 
@@ -75,5 +75,10 @@ def _replay(record: IdempotencyRecord, fingerprint: bytes) -> Response:
     body = crypto.decrypt(bytes(record.body))
     if body is None:
         raise Conflict("The kept answer can no longer be read; use a new key.", code="idempotency_unreadable")
-    data: Any = orjson.loads(body)
-    return Response(data, status=record.status_code, headers={REPLAYED_HEADER: "true"})
+    kept: dict[str, Any] = orjson.loads(body)
+    return Response(kept["data"], status=record.status_code, headers={**kept["headers"], REPLAYED_HEADER: "true"})
+
+
+def _own_headers(response: Response) -> dict[str, str]:
+    """What the view itself said in headers (`Location`, `Cache-Control`); the rest is added to every answer anew."""
+    return {name: value for name, value in response.headers.items() if name.lower() != "content-type"}

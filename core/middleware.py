@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from core import context, metrics
 from core.addresses import client_address
-from core.ids import uuid7
+from core.ids import uuid7_text
 from core.request_log import format_line, spool
 from core.request_log.record import escape
 from core.responses import APIResponse
@@ -50,9 +50,9 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started_us = time.time_ns() // 1000
         clock = time.perf_counter()
-        record_id = uuid7()
+        record_id = uuid7_text()
         claimed = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = claimed if claimed and is_request_id(claimed) else str(record_id)
+        request_id = claimed if claimed and is_request_id(claimed) else record_id
         address = client_address(request)
         context.enter(context.RequestContext(request_id, address, request.META.get("HTTP_USER_AGENT", "")[:255]))
         gate = request.gate = GateState()  # type: ignore[attr-defined]
@@ -81,8 +81,8 @@ class RequestMiddleware:
                     bytes_in=_content_length(request),
                     bytes_out=bytes_out,
                     ip_address=address,
-                    user_id=principal.user_id if principal else None,
-                    api_key_id=principal.api_key_id if principal else None,
+                    user_id=principal.user_text if principal else None,
+                    api_key_id=principal.key_text if principal else None,
                     request_id=request_id,
                     module=module,
                 )
@@ -90,21 +90,39 @@ class RequestMiddleware:
             metrics.observe_request(module, response.status_code, elapsed)
 
         if isinstance(response, StreamingHttpResponse):
-            response.streaming_content = _counted(response.streaming_content, log)
+            response.streaming_content = _Counted(iter(response.streaming_content), log)  # type: ignore[arg-type]
         else:
             log(len(response.content))  # type: ignore[attr-defined]
         return response
 
 
-def _counted(chunks: Any, log: Callable[[int], None]) -> Iterator[bytes]:
-    """Pass a stream on; log it when its last chunk was made, before the end is sent, or when the client left."""
-    sent = 0
-    try:
-        for chunk in chunks:
-            sent += len(chunk)
-            yield chunk
-    finally:
-        log(sent)
+class _Counted:
+    """Passes a stream on; logs it once: when its last chunk was made, before the end is sent, or when the client left.
+
+    Not a generator: closing one that was never started would run nothing, and a client may leave before the first chunk.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], log: Callable[[int], None]) -> None:
+        self._chunks = chunks
+        self._log: Callable[[int], None] | None = log
+        self._sent = 0
+
+    def __iter__(self) -> "_Counted":
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            chunk = next(self._chunks)
+        except BaseException:
+            self.close()
+            raise
+        self._sent += len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        log, self._log = self._log, None
+        if log is not None:
+            log(self._sent)
 
 
 def _speak_json(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

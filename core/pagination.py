@@ -135,13 +135,12 @@ class KeysetPagination(BasePagination):
 
     def _beyond(self, position: list[Any], backward: bool) -> Q:
         """(a, b) < (x, y) as a <= x and (a < x or b < y): the first term lets an index and partitions help."""
-        first, last = self.fields[0], self.fields[-1]
         strict, loose = ("gt", "gte") if backward else ("lt", "lte")
-        if first == last:
-            return Q(**{f"{first}__{strict}": position[0]})
-        return Q(**{f"{first}__{loose}": position[0]}) & (
-            Q(**{f"{first}__{strict}": position[0]}) | Q(**{f"{last}__{strict}": position[-1]})
-        )
+        *leading, (last, end) = zip(self.fields, position, strict=True)
+        beyond = Q(**{f"{last}__{strict}": end})
+        for field, value in reversed(leading):
+            beyond = Q(**{f"{field}__{loose}": value}) & (Q(**{f"{field}__{strict}": value}) | beyond)
+        return beyond
 
     def get_schema_operation_parameters(self, view: "APIView") -> list[dict[str, Any]]:
         """`cursor` and `page_size`."""

@@ -1,4 +1,4 @@
-"""The one JSON parser: bounded, UTF-8 only, refusing lone surrogates, NaN and deep nesting (orjson's limit)."""
+"""The one JSON parser: bounded in size and depth, UTF-8 only, refusing lone surrogates and NaN."""
 
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -7,6 +7,10 @@ import orjson
 from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
+
+
+# Deeper values would exhaust Python's stack wherever one is shown in a message.
+MAX_DEPTH = 32
 
 
 class BodyTooLarge(APIException):
@@ -29,6 +33,20 @@ class JSONParser(BaseParser):
         if len(body) > limit:
             raise BodyTooLarge
         try:
-            return orjson.loads(body)
+            value = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError(f"The body is not valid JSON: {error.msg} at character {error.pos}.", "malformed_json") from error
+        # Brackets are counted first: almost no body has enough of them to need the walk.
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+            raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.", "malformed_json")
+        return value
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        containers = [item for item in level if isinstance(item, dict | list)]
+        if not containers:
+            return False
+        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+    return True

@@ -50,7 +50,7 @@ class IsNotGuest(BasePermission):
 class HasScope(BasePermission):
     """What a key must have been granted: `view.scopes` maps an action (or HTTP method) to a scope.
 
-    People who signed in pass: scopes narrow keys only. An operation without a scope is closed to keys.
+    People who signed in pass: scopes narrow keys only. An operation without a scope is closed to keys. HEAD is GET.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -58,7 +58,8 @@ class HasScope(BasePermission):
         if not isinstance(principal, Principal) or principal.scopes is None:
             return True
         declared: dict[str, str] = getattr(view, "scopes", {})
-        needed = declared.get(getattr(view, "action", None) or "") or declared.get(request.method or "") or declared.get("*")
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        needed = declared.get(getattr(view, "action", None) or "") or declared.get(method) or declared.get("*")
         if needed is None:
             raise NotAllowed("This needs a signed-in person; API keys may not do it.", code="session_required")
         if needed not in principal.scopes:

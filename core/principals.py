@@ -43,10 +43,14 @@ class Principal:
     limits: tuple[tuple[Policy, str], ...]
     environment: Literal["live", "test"] = "live"
     networks: tuple[Network, ...] = ()
+    user_text: str = field(init=False)
+    key_text: str | None = field(init=False)
     caller: str = field(init=False)
     via: str = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "user_text", str(self.user_id))
+        object.__setattr__(self, "key_text", str(self.credential_id) if self.kind == "api_key" else None)
         object.__setattr__(self, "caller", f"user:{self.user_id}")
         object.__setattr__(self, "via", "session" if self.kind == "session" else f"api_key:{self.credential_id}")
 

@@ -19,6 +19,7 @@ from users.models import OutgoingMail, User
 log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 8
 VERIFICATION_SALT = "users.email_verification"
+_WITH_TOKEN = frozenset({MailKind.EMAIL_VERIFICATION, MailKind.PASSWORD_RESET})
 
 
 def deliver(mail_id: str) -> bool:
@@ -31,6 +32,9 @@ def deliver(mail_id: str) -> bool:
             .first()
         )
         if mail is None:
+            return False
+        if _is_moot(mail):
+            mail.delete()
             return False
         subject, text = _compose(mail)
         try:
@@ -59,6 +63,13 @@ def verification_token(user: User) -> str:
 
 def _link(page: str, **query: str) -> str:
     return f"{settings.FRONTEND_URL}/{page}?{urlencode(query)}"
+
+
+def _is_moot(mail: OutgoingMail) -> bool:
+    """A letter with a token is for the address its account has now: not for one it had, and not for nobody."""
+    if mail.kind not in _WITH_TOKEN:
+        return False
+    return mail.user is None or not mail.user.is_active or mail.user.email != mail.to
 
 
 def _compose(mail: OutgoingMail) -> tuple[str, str]:

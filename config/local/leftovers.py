@@ -5,7 +5,7 @@ import time
 
 from config.local.layout import Layout
 from config.local.process import kill_group
-from config.local.state import InstanceState, ProcessState, birth_mark
+from config.local.state import InstanceState, ProcessState, birth_mark, is_zombie
 
 _LOG_BYTES = 10 * 1024 * 1024
 
@@ -21,11 +21,12 @@ def await_leftovers(layout: Layout, patience: float = 10.0) -> None:
     for process in left.processes if left else []:
         if process.name == "postgres":
             continue
-        while _still_there(process) and time.monotonic() < deadline:
+        if not process.pid or not (_is_ours(process) or _gone(process.pid)):
+            continue
+        while _is_ours(process) and not is_zombie(process.pid) and time.monotonic() < deadline:
             time.sleep(0.02)
-        if process.pid and (_still_there(process) or _gone(process.pid)):
-            # Gone itself, it may have left descendants: while they live, their group's id is given to nobody else.
-            kill_group(process.pid)
+        # Ended itself, it may have left descendants: while they live, their group's id is given to nobody else.
+        kill_group(process.pid)
 
 
 def rotate_logs(layout: Layout) -> None:
@@ -46,6 +47,6 @@ def _gone(pid: int) -> bool:
     return False
 
 
-def _still_there(process: ProcessState) -> bool:
+def _is_ours(process: ProcessState) -> bool:
     """Compare the birth too: the process id may have been given to a stranger since."""
     return bool(process.pid and process.born) and birth_mark(process.pid or 0) == process.born

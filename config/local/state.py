@@ -60,3 +60,11 @@ def birth_mark(pid: int) -> str:
         return ""
     # The second field is the program's name in brackets and may hold spaces; the start is field 22.
     return text.rpartition(")")[2].split()[19]
+
+
+def is_zombie(pid: int) -> bool:
+    """Say whether a process has ended and only waits for somebody to ask how."""
+    with contextlib.suppress(OSError):
+        text = Path("/proc", str(pid), "stat").read_text(encoding="ascii", errors="replace")
+        return text.rpartition(")")[2].split()[0] == "Z"
+    return False

@@ -10,12 +10,6 @@ os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "dGVzdC1vbmx5LW5vdC1hLXNlY3JldC0w
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 
-_worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-if _worker.isdigit() and "REDIS_URL" in os.environ:
-    os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rsplit('/', 1)[0]}/{int(_worker) % 16}"
-if "SPOOL_DIR" in os.environ:
-    os.environ["SPOOL_DIR"] = os.path.join(os.environ["SPOOL_DIR"], _worker)  # noqa: PTH118 - an environment string
-
 from config.settings.base import *  # noqa: E402, F403
 from config.settings.base import DATABASES, DATA_DIR  # noqa: E402
 

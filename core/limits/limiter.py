@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -21,8 +21,7 @@ MAX_TRACKED = 20_000
 REFUSAL_MEMORY_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a request is admitted, with what the RateLimit headers say. `reset` is in seconds."""
 
     admitted: bool

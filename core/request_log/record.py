@@ -3,8 +3,6 @@
 No body, no query value, no credential ever enters it.
 """
 
-from uuid import UUID
-
 COLUMNS = (
     "id",
     "timestamp_us",
@@ -31,7 +29,7 @@ def escape(value: str) -> str:
 
 def format_line(
     *,
-    record_id: UUID,
+    record_id: str,
     timestamp_us: int,
     method: str,
     endpoint: str,
@@ -40,12 +38,12 @@ def format_line(
     bytes_in: int,
     bytes_out: int,
     ip_address: str | None,
-    user_id: UUID | None,
-    api_key_id: UUID | None,
+    user_id: str | None,
+    api_key_id: str | None,
     request_id: str,
     module: str,
 ) -> bytes:
-    """One line. `endpoint` must already be escaped; times are microseconds; an unknown method is `OTHER`."""
+    """One line. `endpoint` must already be escaped; ids are UUIDs as text; times are microseconds; an unknown method is `OTHER`."""
     return (
         f"{record_id}\t{timestamp_us}\t{method if method in _METHODS else 'OTHER'}\t{endpoint}\t{status_code}\t{duration_us}"
         f"\t{bytes_in}\t{bytes_out}\t{ip_address or _NULL}\t{user_id or _NULL}\t{api_key_id or _NULL}\t{request_id}\t{module}\n"

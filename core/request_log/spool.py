@@ -6,6 +6,7 @@ shipper knows a finished file by being able to lock it. Files appear under their
 The directory is bounded: beyond its size the oldest finished files are dropped, and counted in `dropped.tally`.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -69,12 +70,12 @@ class SpoolWriter:
             sealed, self._sealed = self._sealed, []
             active = os.dup(self._fd) if self._dirty and self._fd >= 0 else -1
             self._dirty = False
-        for fd in [*sealed, active]:
-            if fd >= 0:
-                try:
-                    os.fsync(fd)
-                finally:
-                    os.close(fd)
+        with contextlib.ExitStack() as stack:
+            for fd in [*sealed, active]:
+                if fd >= 0:
+                    # Closed whatever happens to the others: an open file stays locked, and is never shipped.
+                    stack.callback(os.close, fd)
+                    stack.callback(os.fsync, fd)
 
     def _adopt(self) -> None:
         """First write in this process (or in a forked child, whose inherited descriptor is the parent's business)."""

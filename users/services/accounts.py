@@ -14,7 +14,7 @@ from core.principals import announce_change
 from users.choices import RevocationReason
 from users.exceptions import LastAdministrator
 from users.models import User, UserProfile
-from users.services import sessions
+from users.services import profiles, sessions
 
 EDITABLE = frozenset(
     ["username", "email", "first_name", "last_name", "is_staff", "is_superuser", "max_messages_per_day", "is_active"]
@@ -75,15 +75,15 @@ def create_user(*, actor: User | None, password: str, profile: Mapping[str, Any]
 
 
 def update_user(*, user: User, actor: User, **fields: Any) -> User:
-    """Change an account. What the gate knows of it is dropped everywhere. Raises Invalid."""
-    if fields.get("is_active") is False and user.is_active:
-        deactivate_user(user=user, actor=actor)
-    elif fields.get("is_active") is True and not user.is_active:
-        activate_user(user=user, actor=actor)
-    fields.pop("is_active", None)
+    """Change an account: all of it or nothing. What the gate knows of it is dropped everywhere. Raises Invalid."""
+    is_active = fields.pop("is_active", user.is_active)
     if user.pk == actor.pk and fields.get("is_staff") is False:
         raise LastAdministrator
     with transaction.atomic():
+        if user.is_active and not is_active:
+            deactivate_user(user=user, actor=actor)
+        elif is_active and not user.is_active:
+            activate_user(user=user, actor=actor)
         user = User.objects.select_for_update().get(pk=user.pk)
         changes = {name: [str(getattr(user, name)), str(value)] for name, value in fields.items() if getattr(user, name) != value}
         for name, value in fields.items():
@@ -130,6 +130,7 @@ def delete_user(*, user: User, actor: User) -> None:
     if actor.pk == user.pk:
         raise LastAdministrator
     with transaction.atomic():
+        profiles.remove_avatar(user_id=user.pk)
         announce_change("user", user.pk)
         audit.record("user.deleted", actor=actor, target_type="user", target_id=user.pk, target_label=user.username)
         user.delete()

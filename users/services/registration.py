@@ -16,7 +16,7 @@ from users.exceptions import InvalidLink, RegistrationClosed
 from users.mailing import VERIFICATION_SALT
 from users.models import User, UserProfile
 from users.services import letters, sessions
-from users.services.accounts import checked_password, save_checked
+from users.services.accounts import checked_password
 
 
 def register(*, username: str, email: str, password: str, display_name: str = "") -> None:
@@ -43,12 +43,14 @@ def register(*, username: str, email: str, password: str, display_name: str = ""
             _create(user, display_name, may_write)
         except IntegrityError:
             # Two at once: the other one won.
-            _tell(MailKind.ALREADY_REGISTERED, email, may_write)
+            by_email = User.objects.filter(email__lower=email).exists()
+            _tell(MailKind.ALREADY_REGISTERED if by_email else MailKind.USERNAME_TAKEN, email, may_write)
 
 
 def _create(user: User, display_name: str, may_write: bool) -> None:
     with transaction.atomic():
-        save_checked(user)
+        # Not save_checked: a name taken since the look-up must not be told as a wrong field. The database refuses it.
+        user.save(force_insert=True)
         UserProfile.objects.create(user=user, display_name=display_name)
         audit.record("user.registered", actor=user, target_type="user", target_id=user.pk, target_label=user.username)
         if may_write and user.email:
@@ -65,12 +67,11 @@ def ask_for_verification(*, email: str) -> None:
     """Send the letter again if an account waits for it. The answer is the same either way."""
     if not limiter().charge(sessions.mail_policy(), sessions.account_key(email)).admitted:
         return
-    user = User.objects.filter(
-        email__lower=email.strip().lower(), email_verified_at__isnull=True, is_active=True, is_guest=False
-    ).first()
-    if user is not None and user.email:
-        with transaction.atomic():
-            letters.ask_for_letter(kind=MailKind.EMAIL_VERIFICATION, to=user.email, user=user)
+    email = email.strip().lower()
+    user = User.objects.filter(email__lower=email, email_verified_at__isnull=True, is_active=True, is_guest=False).first()
+    # Written whoever it is for, so that the time does not tell; a letter for nobody is dropped when it is due.
+    with transaction.atomic():
+        letters.ask_for_letter(kind=MailKind.EMAIL_VERIFICATION, to=(user and user.email) or email, user=user)
 
 
 def confirm_email(*, token: str) -> User:

@@ -11,6 +11,7 @@ from rest_framework.serializers import Serializer
 
 from api.v1.auth import serializers as shapes
 from api.views import APIView
+from core.exceptions import NotAuthenticated
 from core.parsers import JSONParser
 from core.permissions import HasScope, IsActiveUser, IsNotGuest
 from users import services
@@ -99,7 +100,9 @@ class MeView(APIView):
     @extend_schema(summary="Who am I", responses=shapes.MeSerializer)
     def get(self, request: Request) -> Response:
         """The calling account, and what the credential may do."""
-        user = User.objects.select_related("profile").get(pk=self.principal.user_id)
+        user = User.objects.select_related("profile").filter(pk=self.principal.user_id).first()
+        if user is None:
+            raise NotAuthenticated("The account is gone.")
         return Response(shapes.MeSerializer(user, context={"principal": self.principal}).data)
 
 

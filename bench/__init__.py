@@ -1,0 +1,1 @@
+"""Benchmarks: claims as ratios, side by side in one run."""
