@@ -12,12 +12,13 @@ class Period(models.IntegerChoices):
 
 
 class Cube(models.IntegerChoices):
-    """Which dimensions a rollup row keeps. The ones with latency carry a histogram bucket."""
+    """Which dimensions a rollup row keeps. All but DETAIL carry a latency histogram.
 
-    TOTAL = 1, "Status class, latency"
-    ROUTE = 2, "Method, endpoint, status class, latency"
+    DETAIL is kept by the hour and the day: by the minute it would have nearly as many rows as the log itself.
+    """
+
+    TOTAL = 1, "Status class"
+    ROUTE = 2, "Method, endpoint, status class"
     USER = 3, "User, status class"
-    USER_LATENCY = 4, "User, latency"
-    KEY = 5, "User, key, status class"
-    KEY_LATENCY = 6, "User, key, latency"
-    DETAIL = 7, "User, key, method, endpoint, status class"
+    KEY = 4, "User, key, status class"
+    DETAIL = 5, "User, key, method, endpoint, status class"

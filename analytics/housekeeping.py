@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from analytics.choices import Period
+from analytics.choices import Cube, Period
 from analytics.models import SpoolFile
 
 BATCH = 20_000
@@ -15,7 +15,7 @@ DELETE FROM analytics_rollup WHERE ctid = ANY(ARRAY(
   SELECT ctid FROM analytics_rollup WHERE period = %s AND cube = ANY(%s) AND start < %s LIMIT %s
 ))
 """
-_CUBES = list(range(1, 8))
+_CUBES = Cube.values
 
 
 def purge() -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Loading a batch of spooled lines, exactly once.
 
 The batch, its rollups and how far each file is loaded commit together; a repeat after a crash finds the new offset and does
-nothing. A line the database refuses is set aside in `rejected/` and counted; the rest of its batch is loaded. Should the mark of a
-file ever be lost, the log's own key keeps its rows from being loaded again.
+nothing. A line the database refuses is set aside in `rejected/` and counted; the rest of its batch is loaded. Should the mark of
+a file ever be lost, the log's own key keeps its rows from being loaded again.
 """
 
 import logging
@@ -17,7 +17,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from analytics import partitions, staging, statements
-from analytics.choices import Period
 from analytics.models import SpoolFile
 from core.request_log import KeyUse, consumers
 
@@ -39,8 +38,8 @@ def load(chunks: Sequence[Chunk]) -> int:
     staging.prepare()
     try:
         return _load([(chunk, chunk.data) for chunk in chunks])
-    except staging.REFUSALS as error:
-        log.error("A spooled line was refused by the database (%s); setting bad lines aside", error)
+    except staging.REFUSALS:
+        log.exception("A spooled line was refused by the database; setting bad lines aside")
     kept, rejected = [], {}
     for chunk in chunks:
         good, rejected[chunk.name] = staging.sift(chunk.data)
@@ -78,18 +77,21 @@ def _store(*, careful: bool) -> int:
     """Log and sum up what is staged; how many rows were left out because the log has them already (looked for when `careful`)."""
     known = 0
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE request_staging")
+        # Enough for the sums of a batch to stay in memory; the default would sort them on disk.
+        cursor.execute("SET LOCAL work_mem = '64MB'")
         cursor.execute(statements.DAYS)
-        partitions.ensure(row[0] for row in cursor.fetchall())
+        partitions.ensure(_EPOCH.date() + timedelta(days=row[0]) for row in cursor.fetchall())
         if careful:
             for statement in statements.DROP_KNOWN:
                 cursor.execute(statement)
                 known += cursor.rowcount
         cursor.execute(statements.INSERT_LOG)
-        cursor.execute(statements.FILL_CELLS)
+        for statement in statements.FILL_CELLS:
+            cursor.execute(statement)
+        cursor.execute(statements.LOCK_SUMS)
         minutes = timezone.now() - timedelta(days=settings.ROLLUP_MINUTE_RETENTION_DAYS)
-        for period, since in ((Period.MINUTE, minutes), (Period.HOUR, _EPOCH), (Period.DAY, _EPOCH)):
-            cursor.execute(statements.UPSERT_ROLLUP, {"period": period.value, "unit": period.name.lower(), "since": since})
+        cursor.execute(statements.UPSERT_ROLLUP, {"since": minutes})
+        cursor.execute(statements.UPSERT_DETAIL)
         cursor.execute(statements.KEY_USES)
         uses = [KeyUse(*row) for row in cursor.fetchall()]
         if uses:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
@@ -57,12 +58,11 @@ class APILog(UUIDModel):
 class Rollup(models.Model):
     """Sums of requests over a period and a cube's dimensions. Dimensions a cube lacks hold their neutral value.
 
-    `bucket` is the latency histogram's (see analytics.latency), -1 where the cube has none.
+    The latency histogram (see analytics.latency) is sparse: the buckets that are not empty and, in the same order, how many
+    requests each has; null where the cube has none.
     """
 
-    pk = models.CompositePrimaryKey(
-        "cube", "period", "start", "user_id", "api_key_id", "method", "endpoint", "status_class", "bucket"
-    )
+    pk = models.CompositePrimaryKey("cube", "period", "start", "user_id", "api_key_id", "method", "endpoint", "status_class")
     cube = models.SmallIntegerField(choices=Cube.choices)
     period = models.SmallIntegerField(choices=Period.choices)
     start = models.DateTimeField()
@@ -71,11 +71,12 @@ class Rollup(models.Model):
     method = models.CharField(max_length=8, default="")
     endpoint = models.CharField(max_length=200, default="")
     status_class = models.SmallIntegerField(default=0)
-    bucket = models.SmallIntegerField(default=-1)
     requests = models.BigIntegerField()
     bytes_in = models.BigIntegerField()
     bytes_out = models.BigIntegerField()
     duration_us = models.BigIntegerField()
+    latency_buckets = ArrayField(models.SmallIntegerField(), null=True)
+    latency_counts = ArrayField(models.BigIntegerField(), null=True)
 
     class Meta:
         indexes = [

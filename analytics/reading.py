@@ -1,5 +1,7 @@
-"""Reading the log itself in bounded steps, for exports: each step is one keyset query, so a stream of any length costs little memory
-and holds no transaction open."""
+"""Reading the log itself in bounded steps, for exports.
+
+Each step is one keyset query, so a stream of any length costs little memory and holds no transaction open.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,17 +1,18 @@
-"""Reads for people: totals, percentiles, rankings and time series, all from rollups, never from the log itself."""
+"""Reads for people: totals, percentiles, rankings and time series, from rollups."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum, Value
+from django.db.models.functions import TruncMinute
 
 from analytics.choices import Cube, Period
 from analytics.latency import percentile_ms
-from analytics.models import NOBODY, Rollup
-from analytics.windows import STEP, Window, floor
+from analytics.models import NOBODY, APILog, Rollup, UsageStats
+from analytics.windows import HOUR, MINUTE, STEP, Window, ceil, floor
 
 MEASURES = ("requests", "bytes_in", "bytes_out", "duration_us")
 TOP = 10
@@ -23,12 +24,6 @@ _CUBES: tuple[tuple[Cube, frozenset[str]], ...] = (
     (Cube.USER, frozenset({"user_id", "status_class"})),
     (Cube.KEY, frozenset({"user_id", "api_key_id", "status_class"})),
     (Cube.DETAIL, frozenset({"user_id", "api_key_id", "method", "endpoint", "status_class"})),
-)
-_LATENCY_CUBES: tuple[tuple[Cube, frozenset[str]], ...] = (
-    (Cube.TOTAL, frozenset({"status_class"})),
-    (Cube.ROUTE, frozenset({"method", "endpoint", "status_class"})),
-    (Cube.USER_LATENCY, frozenset({"user_id"})),
-    (Cube.KEY_LATENCY, frozenset({"user_id", "api_key_id"})),
 )
 
 
@@ -48,20 +43,22 @@ class Scope:
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
-def _cube(needed: set[str], cubes: tuple[tuple[Cube, frozenset[str]], ...] = _CUBES) -> Cube | None:
-    return next((cube for cube, dimensions in cubes if needed <= dimensions), None)
+def _cube(needed: set[str]) -> Cube:
+    return next(cube for cube, dimensions in _CUBES if needed <= dimensions)
 
 
 def _rows(window: Window, scope: Scope, cube: Cube) -> Any:
-    return Rollup.objects.filter(window.q(), cube=cube, **scope.given())
+    finest = HOUR if cube is Cube.DETAIL else MINUTE
+    return Rollup.objects.filter(window.q(finest), cube=cube, **scope.given())
 
 
 def totals(window: Window, scope: Scope) -> dict[str, Any]:
     """Requests, errors (4xx and 5xx), server errors, bytes, mean and p50/p95/p99 in milliseconds.
 
-    A percentile is None where no histogram has the asked dimensions (a user's own single endpoint).
+    A percentile is None where no histogram has the asked dimensions (a user's own single endpoint); such a window is counted in
+    whole hours.
     """
-    cube = _cube({*scope.given(), "status_class"}) or Cube.DETAIL
+    cube = _cube({*scope.given(), "status_class"})
     by_class = list(_rows(window, scope, cube).values("status_class").annotate(*_sums()))
     result = _add_up(by_class)
     histogram = latency(window, scope)
@@ -72,16 +69,20 @@ def totals(window: Window, scope: Scope) -> dict[str, Any]:
 
 def latency(window: Window, scope: Scope) -> dict[int, int]:
     """Bucket -> requests; empty where no histogram has the asked dimensions."""
-    cube = _cube(set(scope.given()), _LATENCY_CUBES)
-    if cube is None:
-        return {}
-    rows = _rows(window, scope, cube).values("bucket").annotate(total=Sum("requests"))
-    return {row["bucket"]: row["total"] for row in rows}
+    cube = _cube(set(scope.given()))
+    histogram: Counter[int] = Counter()
+    if cube is not Cube.DETAIL:
+        for buckets, counts in _rows(window, scope, cube).values_list("latency_buckets", "latency_counts"):
+            _add(histogram, buckets, counts)
+    return histogram
 
 
 def top(window: Window, scope: Scope, dimensions: tuple[str, ...], count: int = TOP) -> list[dict[str, Any]]:
-    """The busiest values of some dimensions with requests, errors and mean, busiest first."""
-    cube = _cube({*scope.given(), *dimensions, "status_class"}) or Cube.DETAIL
+    """The busiest values of some dimensions with requests, errors and mean, busiest first.
+
+    The endpoints of a user or key are counted in whole hours.
+    """
+    cube = _cube({*scope.given(), *dimensions, "status_class"})
     rows = _rows(window, scope, cube)
     if "user_id" in dimensions:
         rows = rows.exclude(user_id=NOBODY)
@@ -113,12 +114,18 @@ def timeseries(window: Window, scope: Scope, period: Period, group_by: str | Non
     Of many values the twenty busiest are kept and the rest is added up as None.
     """
     needed = {*scope.given(), "status_class"} | ({group_by} if group_by else set())
-    cube = _cube(needed) or Cube.DETAIL
+    cube = _cube(needed)
     step = STEP[period]
     start, end = floor(window.start, step), window.end
-    rows = Rollup.objects.filter(cube=cube, period=period, start__gte=start, start__lt=end, **scope.given())
+    if cube is Cube.DETAIL and period is Period.MINUTE:
+        rows = _logged_minutes(start, ceil(end, step), scope)
+    else:
+        rows = Rollup.objects.filter(cube=cube, period=period, start__gte=start, start__lt=end, **scope.given())
     keys = ("start", "status_class") if group_by is None else tuple(dict.fromkeys(("start", "status_class", group_by)))
     points: dict[tuple[datetime, Any], list[dict[str, Any]]] = defaultdict(list)
+    if group_by in ("user_id", "api_key_id"):
+        # As in a ranking: nobody's requests are no group, whichever cube is read.
+        rows = rows.exclude(**{group_by: NOBODY})
     kept = _busiest(rows, group_by) if group_by else None
     for row in rows.values(*keys).annotate(*_sums()).order_by("start"):
         value = row.get(group_by) if group_by else None
@@ -134,9 +141,22 @@ def timeseries(window: Window, scope: Scope, period: Period, group_by: str | Non
     ]
 
 
+def _logged_minutes(start: datetime, end: datetime, scope: Scope) -> Any:
+    """The one grain that no rollup has, from the log and its indexes: a user's or key's routes by the minute."""
+    counted = APILog.objects.filter(timestamp__gte=start, timestamp__lt=end, user_id__isnull=False).annotate(
+        start=TruncMinute("timestamp", tzinfo=UTC), status_class=F("status_code") / 100, requests=Value(1)
+    )
+    return counted.filter(**scope.given())
+
+
 def _busiest(rows: Any, dimension: str) -> set[Any]:
-    found = rows.values(dimension).annotate(total=Sum("requests")).order_by("-total")[:MAX_GROUPS]
+    found = rows.values(dimension).annotate(total=Sum("requests")).order_by("-total", dimension)[:MAX_GROUPS]
     return {row[dimension] for row in found}
+
+
+def _add(histogram: Counter[int], buckets: list[int], counts: list[int]) -> None:
+    for bucket, count in zip(buckets, counts, strict=True):
+        histogram[bucket] += count
 
 
 def _sums() -> list[Any]:
@@ -154,3 +174,32 @@ def _add_up(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "bytes_out": int(sum(row["bytes_out__sum"] for row in rows)),
         "mean_ms": round(int(time_spent) / int(requests) / 1000, 3) if requests else None,
     }
+
+
+def latency_series(window: Window, scope: Scope, period: Period) -> dict[datetime, tuple[float | None, float | None]]:
+    """p50 and p95 in milliseconds for each step of `period` that had requests; empty where no histogram has the dimensions."""
+    cube = _cube(set(scope.given()))
+    if cube is Cube.DETAIL:
+        return {}
+    start = floor(window.start, STEP[period])
+    rows = Rollup.objects.filter(cube=cube, period=period, start__gte=start, start__lt=window.end, **scope.given())
+    histograms: dict[datetime, Counter[int]] = defaultdict(Counter)
+    for moment, buckets, counts in rows.values_list("start", "latency_buckets", "latency_counts"):
+        _add(histograms[moment], buckets, counts)
+    return {moment: (percentile_ms(found, 0.5), percentile_ms(found, 0.95)) for moment, found in histograms.items()}
+
+
+def messages_by_day(first: date, *, user_id: UUID | None = None) -> dict[date, tuple[int, int]]:
+    """(messages, of them with media) for each UTC day from `first` on that had any."""
+    days = UsageStats.objects.filter(date__gte=first, messages_sent__gt=0)
+    if user_id is not None:
+        days = days.filter(user_id=user_id)
+    sums = days.order_by().values("date").annotate(messages=Sum("messages_sent"), media=Sum("media_sent"))
+    return {row["date"]: (int(row["messages"]), int(row["media"])) for row in sums}
+
+
+def recent_endpoints(days: int = 7, limit: int = 500) -> list[str]:
+    """The routes called in the last days, by name."""
+    since = datetime.now(UTC) - timedelta(days=days)
+    rows = Rollup.objects.filter(cube=Cube.ROUTE, period=Period.DAY, start__gte=since)
+    return list(rows.order_by("endpoint").values_list("endpoint", flat=True).distinct()[:limit])

@@ -1,4 +1,4 @@
-"""Time windows over rollups: days in the middle, hours at the edges, minutes where they are kept."""
+"""Time windows over rollups: days in the middle, hours at the edges while those are kept, minutes likewise."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,24 +26,30 @@ def ceil(moment: datetime, step: timedelta) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """[start, end), aware. Counted in whole minutes while those are kept, else in whole hours."""
+    """[start, end), aware. Counted in whole minutes while those are kept, else in whole hours, else in whole days."""
 
     start: datetime
     end: datetime
 
-    def segments(self) -> list[tuple[Period, datetime, datetime]]:
-        """The grains that tile the window, at most five stretches."""
-        fine = datetime.now(UTC) - timedelta(days=settings.ROLLUP_MINUTE_RETENTION_DAYS) + HOUR
-        step = MINUTE if self.start >= fine else HOUR
+    def segments(self, finest: timedelta = MINUTE) -> list[tuple[Period, datetime, datetime]]:
+        """The grains that tile the window, none finer than `finest`, at most five stretches."""
+        step = max(finest, self._finest())
         start, end = floor(self.start, step), ceil(self.end, step)
         tiles: list[tuple[Period, datetime, datetime]] = []
         _tile(tiles, [Period.DAY, Period.HOUR, Period.MINUTE], start, end)
         return tiles
 
-    def q(self) -> Q:
+    def _finest(self) -> timedelta:
+        """The finest grain that is kept for all of the window, with an hour in hand for the purge."""
+        now = datetime.now(UTC)
+        if self.start >= now - timedelta(days=settings.ROLLUP_MINUTE_RETENTION_DAYS) + HOUR:
+            return MINUTE
+        return HOUR if self.start >= now - timedelta(days=settings.ROLLUP_HOUR_RETENTION_DAYS) + HOUR else DAY
+
+    def q(self, finest: timedelta = MINUTE) -> Q:
         """The condition on Rollup rows."""
         condition = Q(pk__in=[])
-        for period, start, end in self.segments():
+        for period, start, end in self.segments(finest):
             condition |= Q(period=period, start__gte=start, start__lt=end)
         return condition
 

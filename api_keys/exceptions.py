@@ -22,3 +22,10 @@ class ScopeNotGrantable(NotAllowed):
 
     code = "scope_not_grantable"
     default_message = "You cannot grant this scope."
+
+
+class EnvironmentNotGrantable(NotAllowed):
+    """A test key may not make a live one."""
+
+    code = "environment_not_grantable"
+    default_message = "A test key cannot give access to the live environment."

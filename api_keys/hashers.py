@@ -1,7 +1,7 @@
 """The digest of a key as a Django password hasher, so that the algorithm is named in the value and can be upgraded.
 
-HMAC-SHA-256 with a versioned pepper: a slow hash buys nothing at 256 bits of entropy. The "salt" is the pepper's version, hence the
-same key has one digest per pepper and can be looked up by an index.
+HMAC-SHA-256 with a versioned pepper: a slow hash buys nothing at 256 bits of entropy. The "salt" is the pepper's version, hence
+the same key has one digest per pepper and can be looked up by an index.
 """
 
 import hashlib

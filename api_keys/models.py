@@ -22,10 +22,15 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
         """One's own; everyone's for staff."""
         return self if is_staff else self.filter(owner_id=user_id)
 
+    def alive(self, now: datetime | None = None) -> Self:
+        """Not revoked, not expired."""
+        return self.filter(
+            models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now()), revoked_at__isnull=True
+        )
+
     def usable(self, now: datetime | None = None) -> Self:
-        """Active, not revoked, not expired."""
-        alive = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now())
-        return self.filter(alive, is_active=True, revoked_at__isnull=True)
+        """Alive and switched on."""
+        return self.alive(now).filter(is_active=True)
 
 
 class APIKey(UUIDModel, TimestampedModel):

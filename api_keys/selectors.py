@@ -16,7 +16,7 @@ from core.principals import Outcome, Principal, Refusal
 INVALID = Refusal("invalid_api_key", "The API key is not valid.")
 _REVOKED = Refusal("api_key_revoked", "The API key was revoked.")
 _INACTIVE = Refusal("api_key_inactive", "The API key is switched off.")
-_EXPIRED = Refusal("api_key_expired", "The API key has expired.")
+EXPIRED = Refusal("api_key_expired", "The API key has expired.")
 MINUTE, DAY = 60, 86_400
 
 
@@ -47,7 +47,7 @@ def _refusal(key: APIKey) -> Refusal | None:
     if not key.is_active:
         return _INACTIVE
     if key.expires_at is not None and key.expires_at <= timezone.now():
-        return _EXPIRED
+        return EXPIRED
     return None
 
 

@@ -4,23 +4,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from api_keys.exceptions import KeyRevoked, ScopeNotGrantable, TooManyKeys
+from api_keys.choices import Environment
+from api_keys.exceptions import EnvironmentNotGrantable, KeyRevoked, ScopeNotGrantable, TooManyKeys
 from api_keys.hashers import APIKeyHasher
 from api_keys.material import generate
 from api_keys.models import APIKey
 from core import audit, registry
 from core.exceptions import FieldError, Invalid
-from core.principals import announce_change
+from core.principals import Principal, announce_change
 from core.validators import parse_networks
 from users.models import User
 
 MAX_ACTIVE_KEYS = 1000
 MAX_GRACE = timedelta(days=30)
+MAX_LIFETIME = timedelta(days=36_525)
 EDITABLE = frozenset(["name", "scopes", "allowed_networks", "rate_limit", "daily_quota", "metadata", "is_active", "expires_at"])
 
 
@@ -33,17 +36,16 @@ class NewKey:
 
 
 def create_key(
-    *, owner: User, actor: User, name: str, environment: str = "live", granting: frozenset[str] | None = None, **fields: Any
+    *, owner: User, actor: User, name: str, environment: str = "live", granting: Principal | None = None, **fields: Any
 ) -> NewKey:
-    """Make a key. `granting` is what the calling key itself may do, None for a person.
+    """Make a key. `granting` is the caller where it may be a key: one cannot give what it lacks.
 
-    Raises Invalid, ScopeNotGrantable, TooManyKeys.
+    Raises Invalid, ScopeNotGrantable, EnvironmentNotGrantable, TooManyKeys.
     """
+    _check_environment(environment, granting)
     with transaction.atomic():
-        # The owner's row serialises counting and making.
-        User.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        if APIKey.objects.usable().filter(owner=owner).count() >= MAX_ACTIVE_KEYS:
-            raise TooManyKeys
+        _lock_owner(owner.pk)
+        _check_room(owner.pk)
         material = generate(environment)
         key = APIKey(
             name=name,
@@ -60,15 +62,19 @@ def create_key(
     return NewKey(key, material.raw)
 
 
-def update_key(*, key: APIKey, actor: User, granting: frozenset[str] | None = None, **fields: Any) -> APIKey:
-    """Change a key. Raises KeyRevoked, Invalid, ScopeNotGrantable."""
+def update_key(*, key: APIKey, actor: User, granting: Principal | None = None, **fields: Any) -> APIKey:
+    """Change a key. Raises KeyRevoked, Invalid, ScopeNotGrantable, TooManyKeys (one that comes back to life)."""
     with transaction.atomic():
+        _lock_owner(key.owner_id)
         key = _locked(key)
+        was_expired = key.status == "expired"
         before = {name: getattr(key, name) for name in fields}
         _apply(key, fields, actor=actor, granting=granting)
         changes = {
             name: [_plain(value), _plain(getattr(key, name))] for name, value in before.items() if value != getattr(key, name)
         }
+        if was_expired and key.status != "expired":
+            _check_room(key.owner_id)
         if changes:
             key.save()
             announce_change("api_key", key.pk)
@@ -89,20 +95,23 @@ def revoke_key(*, key: APIKey, actor: User) -> APIKey:
     return key
 
 
-def rotate_key(
-    *, key: APIKey, actor: User, grace: timedelta = timedelta(hours=24), granting: frozenset[str] | None = None
-) -> NewKey:
+def rotate_key(*, key: APIKey, actor: User, grace: timedelta = timedelta(hours=24), granting: Principal | None = None) -> NewKey:
     """Make a successor with the same rights; the old key works until `grace` is over, never past its own expiry.
 
-    Raises KeyRevoked, Invalid (an expired or switched-off key), ScopeNotGrantable.
+    Raises KeyRevoked (also for an expired or switched-off key), Invalid, ScopeNotGrantable, EnvironmentNotGrantable, and
+    TooManyKeys where the two would be one too many; without grace there is always room.
     """
+    _check_environment(key.environment, granting)
     if not timedelta(0) <= grace <= MAX_GRACE:
         raise Invalid.field("grace_seconds", "From 0 to 2592000 seconds.", "out_of_range")
     with transaction.atomic():
+        _lock_owner(key.owner_id)
         key = _locked(key)
         if key.status != "active":
             raise KeyRevoked("Only an active key can be rotated.", code="api_key_not_active")
         _check_scopes(key.scopes, actor=actor, owner=key.owner, granting=granting)
+        if grace:
+            _check_room(key.owner_id)
         material = generate(key.environment)
         successor = APIKey.objects.create(
             name=key.name,
@@ -128,6 +137,22 @@ def rotate_key(
     return NewKey(successor, material.raw)
 
 
+def _lock_owner(owner_id: UUID) -> None:
+    """The owner's row serialises counting and making; it is locked before any of its keys."""
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=owner_id)
+
+
+def _check_room(owner_id: UUID) -> None:
+    # A key that is merely switched off counts: it can be switched on again.
+    if APIKey.objects.alive().filter(owner_id=owner_id).count() >= MAX_ACTIVE_KEYS:
+        raise TooManyKeys
+
+
+def _check_environment(environment: str, granting: Principal | None) -> None:
+    if environment == Environment.LIVE and granting is not None and granting.environment == "test":
+        raise EnvironmentNotGrantable
+
+
 def _locked(key: APIKey) -> APIKey:
     locked: APIKey = APIKey.objects.select_for_update(of=("self",)).select_related("owner").get(pk=key.pk)
     if locked.revoked_at is not None:
@@ -135,15 +160,18 @@ def _locked(key: APIKey) -> APIKey:
     return locked
 
 
-def _apply(key: APIKey, fields: dict[str, Any], *, actor: User, granting: frozenset[str] | None) -> None:
+def _apply(key: APIKey, fields: dict[str, Any], *, actor: User, granting: Principal | None) -> None:
     if unknown := set(fields) - EDITABLE:
         raise TypeError(f"unknown fields {unknown}")
     if "scopes" in fields:
         fields["scopes"] = sorted(set(fields["scopes"]))
         _check_scopes(fields["scopes"], actor=actor, owner=key.owner, granting=granting)
     expires_at = fields.get("expires_at")
-    if isinstance(expires_at, datetime) and expires_at <= timezone.now():
-        raise Invalid.field("expires_at", "Must lie in the future.", "in_the_past")
+    if isinstance(expires_at, datetime):
+        if expires_at <= timezone.now():
+            raise Invalid.field("expires_at", "Must lie in the future.", "in_the_past")
+        if expires_at > timezone.now() + MAX_LIFETIME:
+            raise Invalid.field("expires_at", "Within a hundred years; leave it out for a key without an end.", "out_of_range")
     try:
         if "allowed_networks" in fields:
             fields["allowed_networks"] = parse_networks(fields["allowed_networks"])
@@ -161,14 +189,15 @@ def _apply(key: APIKey, fields: dict[str, Any], *, actor: User, granting: frozen
         ) from error
 
 
-def _check_scopes(scopes: Iterable[str], *, actor: User, owner: User, granting: frozenset[str] | None) -> None:
+def _check_scopes(scopes: Iterable[str], *, actor: User, owner: User, granting: Principal | None) -> None:
+    own = granting.scopes if granting is not None else None
     declared, for_admins = registry.scopes(), registry.admin_scopes()
     for scope in scopes:
         if scope not in declared:
             raise Invalid.field("scopes", f"There is no scope {scope!r}.", "unknown_scope")
         if scope in for_admins and not (actor.is_staff and owner.is_staff):
             raise ScopeNotGrantable(f"The scope {scope!r} is for administrators' keys only.")
-        if granting is not None and scope not in granting:
+        if own is not None and scope not in own:
             raise ScopeNotGrantable(f"This key lacks the scope {scope!r} and cannot give it.")
 
 

@@ -78,7 +78,9 @@ class Traffic:
             called = draw.choices(self._routes, cum_weights=self._route_weights, k=size)
             statuses = draw.choices(self._statuses, cum_weights=self._status_weights, k=size)
             addresses = draw.choices(self._addresses, k=size)
-            for at, (user, key), route, status, address in zip(range(done, done + size), callers, called, statuses, addresses, strict=True):
+            for at, (user, key), route, status, address in zip(
+                range(done, done + size), callers, called, statuses, addresses, strict=True
+            ):
                 timestamp_us = first + int(at * step)
                 record_id = self._uuid7(timestamp_us)
                 yield format_line(

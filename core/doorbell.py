@@ -1,6 +1,7 @@
 """Ringing a task after the commit. The row is the truth: a lost ring is found by the task's sweep."""
 
 import logging
+import time
 from typing import Any
 
 from celery import Task
@@ -8,15 +9,22 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
+# A broker that hangs costs a process a few timeouts a minute, not one a request.
+QUIET_SECONDS = 3.0
+_quiet_until = 0.0
 
 
 def ring(task: "Task[Any, Any]", *args: str | int) -> None:
     """Enqueue `task` when the running transaction commits; with the broker away, leave it to the sweep."""
 
     def enqueue() -> None:
+        global _quiet_until
+        if time.monotonic() < _quiet_until:
+            return
         try:
             task.delay(*args)
         except (OperationalError, OSError) as error:
+            _quiet_until = time.monotonic() + QUIET_SECONDS
             log.warning("The broker is away (%s); the sweep will find %s", type(error).__name__, task.name)
 
     transaction.on_commit(enqueue)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import BooleanFilter, DjangoFilterBackend, FilterSet
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 
@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 MAX_SEARCH_LENGTH = 200
+_TRUTH = frozenset(["", "true", "false", "1", "0"])
 
 
 class StrictFilterBackend(DjangoFilterBackend):
     """django-filter; a value that does not parse is 400 with the parameter's name."""
 
     raise_exception = True
+
+    def get_filterset(self, request: Request, queryset: QuerySet[Any], view: "APIView") -> FilterSet | None:
+        """The view's filters. Raises Invalid for a truth value that is none: Django's own field takes it for "unknown"."""
+        filterset: FilterSet | None = super().get_filterset(request, queryset, view)
+        for name, item in filterset.filters.items() if filterset is not None else ():
+            if isinstance(item, BooleanFilter) and request.query_params.get(name, "").lower() not in _TRUTH:
+                raise Invalid.field(name, "Must be true or false.", "invalid")
+        return filterset
 
 
 class BoundedSearchFilter(SearchFilter):

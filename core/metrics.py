@@ -1,6 +1,8 @@
 """Prometheus metrics, summed over the processes that share PROMETHEUS_MULTIPROC_DIR."""
 
 import os
+import threading
+import time
 from functools import cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, generate_latest
@@ -29,6 +31,7 @@ def request_seconds() -> Counter:
 
 def exposition() -> bytes:
     """The text of /metrics."""
+    _pending.flush()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
@@ -36,13 +39,39 @@ def exposition() -> bytes:
     return generate_latest(REGISTRY)
 
 
-@cache
-def _series(module: str, status_class: str) -> tuple[Counter, Counter]:
-    return requests_total().labels(module, status_class), request_seconds().labels(module)
+class _Pending:
+    """Requests counted since the last flush; a Prometheus counter is a memory map with a lock, too dear for each request."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, int], list[float]] = {}
+        self._pid = 0
+
+    def add(self, module: str, status_class: int, seconds: float) -> None:
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid, self._counts = os.getpid(), {}
+                threading.Thread(target=self._flush_forever, name="metrics-flush", daemon=True).start()
+            entry = self._counts.setdefault((module, status_class), [0, 0.0])
+            entry[0] += 1
+            entry[1] += seconds
+
+    def flush(self) -> None:
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        for (module, status_class), (requests, seconds) in counts.items():
+            requests_total().labels(module, f"{status_class}xx").inc(requests)
+            request_seconds().labels(module).inc(seconds)
+
+    def _flush_forever(self) -> None:
+        while True:
+            time.sleep(1.0)
+            self.flush()
+
+
+_pending = _Pending()
 
 
 def observe_request(module: str, status_code: int, seconds: float) -> None:
-    """Count one answered request."""
-    count, time_spent = _series(module, f"{status_code // 100}xx")
-    count.inc()
-    time_spent.inc(seconds)
+    """Count one answered request; /metrics shows it a second later at most."""
+    _pending.add(module, status_code // 100, seconds)

@@ -4,8 +4,9 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -46,6 +47,7 @@ class RequestMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
+        self._constant = _constant_headers()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started_us = time.time_ns() // 1000
@@ -56,15 +58,20 @@ class RequestMiddleware:
         address = client_address(request)
         context.enter(context.RequestContext(request_id, address, request.META.get("HTTP_USER_AGENT", "")[:255]))
         gate = request.gate = GateState()  # type: ignore[attr-defined]
-        response = self._get_response(request)
+        if settings.SECURE_SSL_REDIRECT and request.path_info.startswith("/api/") and not request.is_secure():
+            # A redirect would teach clients to send their key in clear first.
+            response: HttpResponseBase = APIResponse.error(request, 403, "https_required", "Use https.")
+        else:
+            response = self._get_response(request)
         if not request.path_info.startswith("/api/"):
             response["X-Request-ID"] = request_id
             return response
         response = _speak_json(request, response)
-        response["X-Request-ID"] = request_id
+        _add_headers(response, {**self._constant, "X-Request-ID": request_id})
         if gate.decisions:
-            response["RateLimit-Policy"] = ", ".join(decision.policy.header for decision in gate.decisions)
-            response["RateLimit"] = ", ".join(decision.header for decision in gate.decisions)
+            policies = ", ".join([decision.policy.header for decision in gate.decisions])
+            state = ", ".join([decision.header for decision in gate.decisions])
+            _add_headers(response, {"RateLimit-Policy": policies, "RateLimit": state})
 
         def log(bytes_out: int) -> None:
             principal = gate.principal
@@ -123,6 +130,25 @@ class _Counted:
         log, self._log = self._log, None
         if log is not None:
             log(self._sent)
+
+
+def _constant_headers() -> dict[str, str]:
+    """What SecurityMiddleware would add to each API answer, and the `Vary` of CORS."""
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+        "Vary": "Origin",
+    }
+    if settings.SECURE_HSTS_SECONDS and settings.SECURE_SSL_REDIRECT:
+        value = f"max-age={settings.SECURE_HSTS_SECONDS}"
+        value += "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
+        headers["Strict-Transport-Security"] = value + ("; preload" if settings.SECURE_HSTS_PRELOAD else "")
+    return headers
+
+
+def _add_headers(response: HttpResponseBase, headers: dict[str, str]) -> None:
+    """Set headers of our own making, past the conversions that Django does for values it cannot trust."""
+    response.headers._store.update({name.lower(): (name, value) for name, value in headers.items()})
 
 
 def _speak_json(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

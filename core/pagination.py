@@ -6,6 +6,7 @@ Numbers out of range and forged cursors get 400 with the parameter's name, never
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -129,6 +130,8 @@ class KeysetPagination(BasePagination):
             parsed = [meta.get_field(name).to_python(value) for name, value in zip(self.fields, values, strict=True)]
             if any(getattr(value, "tzinfo", True) is None for value in parsed):
                 raise ValueError("naive time")
+            # PostgreSQL takes fewer offsets than Python; ours are all UTC.
+            parsed = [value.astimezone(UTC) if isinstance(value, datetime) else value for value in parsed]
         except (ValueError, TypeError, binascii.Error, ValidationError, OverflowError) as error:
             raise Invalid.field("cursor", "This cursor was not made by this list.", "invalid_cursor") from error
         return direction == "p", parsed

@@ -8,7 +8,6 @@ from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
-
 # Deeper values would exhaust Python's stack wherever one is shown in a message.
 MAX_DEPTH = 32
 

@@ -2,14 +2,15 @@
 
 from celery import shared_task
 
+from core import broker, idempotency
 from core import heartbeat as worker_heartbeat
-from core import idempotency
 
 
 @shared_task
 def heartbeat() -> None:
-    """Say that beat, broker and worker are alive."""
+    """Say that beat, broker and worker are alive, and note how much waits."""
     worker_heartbeat.beat()
+    broker.sample()
 
 
 @shared_task

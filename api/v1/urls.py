@@ -2,9 +2,11 @@
 
 from django.urls import include, path
 
+from api.index import IndexView
 from core.registry import domain_apps
 
 urlpatterns = [
+    path("", IndexView.as_view(), name="index"),
     path("auth/", include("api.v1.auth.urls")),
     *(path("", include(config.urlconf)) for config in domain_apps() if config.urlconf),
 ]

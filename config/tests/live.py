@@ -34,7 +34,7 @@ from config.local.state import InstanceState
 READY_SECONDS = 120.0
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 # The tests of limits set their own; the server's must not be met by the rest.
-UNLIMITED = {name: "1000000/60" for name in ("LIMIT_USER", "LIMIT_API_KEY", "LIMIT_ANONYMOUS", "LIMIT_SENSITIVE")}
+UNLIMITED = dict.fromkeys(("LIMIT_USER", "LIMIT_API_KEY", "LIMIT_ANONYMOUS", "LIMIT_SENSITIVE"), "1000000/60")
 _LISTENING, _ESTABLISHED = "0A", "01"
 
 
@@ -116,7 +116,12 @@ class LiveProduct:
         self.layout = Layout(self.root)
         self.address = WebAddress("127.0.0.1", free_port(), self.workers, 4)
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment |= {"DATA_DIR": str(self.root), "PORT": str(self.address.port), "WEB_WORKERS": str(self.workers), **self.extra}
+        environment |= {
+            "DATA_DIR": str(self.root),
+            "PORT": str(self.address.port),
+            "WEB_WORKERS": str(self.workers),
+            **self.extra,
+        }
         self._spec = ChildSpec(
             "runner",
             (sys.executable, "-m", "config.local", "run"),
@@ -253,7 +258,12 @@ class LiveProduct:
         os.kill(self._process.pid, signal.SIGSTOP)
         try:
             for name in names:
-                self.kill(name)
+                pid = self.pid(name)
+                assert pid is not None
+                # PostgreSQL's sessions would outlive their main process for a moment.
+                for victim in (pid, *_children(pid)):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(victim, signal.SIGKILL)
             yield
         finally:
             os.kill(self._process.pid, signal.SIGCONT)
@@ -303,7 +313,12 @@ class LiveProduct:
 
     def _is_ready(self) -> bool:
         running = all(process.pid is not None for process in self.state.processes)
-        return running and len(self.web_workers()) == self.workers and health.ask(self.address).ready
+        if not running or len(self.web_workers()) != self.workers or not health.ask(self.address).ready:
+            return False
+        # Each server process has its own connections to find again.
+        with contextlib.suppress(OSError, http.client.HTTPException, StopIteration, AssertionError):
+            return all(caller.get(health.PATH).status == 200 for (caller,) in self.callers_by_worker(1).values())
+        return False
 
 
 def together(count: int, work: Callable[[int], Any]) -> list[Any]:
@@ -329,11 +344,13 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
     return results
 
 
-def _children(parent: int) -> Iterator[int]:
+def _children(parent: int) -> list[int]:
+    found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                yield int(entry.name)
+                found.append(int(entry.name))
+    return found
 
 
 def _inodes(port: int, state: str, remote: int | None = None) -> set[str]:
@@ -352,5 +369,5 @@ def _sockets(pid: int) -> set[str]:
     with contextlib.suppress(OSError):
         for descriptor in Path("/proc", str(pid), "fd").iterdir():
             with contextlib.suppress(OSError):
-                found.add(os.readlink(descriptor))
+                found.add(str(descriptor.readlink()))
     return found

@@ -1,7 +1,7 @@
 """A key's limit over two real server processes: never more, and hardly less."""
 
+import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,9 +15,9 @@ ME = "/api/v1/auth/me/"
 
 
 @pytest.fixture
-def limited_key(live: LiveProduct) -> Iterator[Any]:
+def limited_key(live: LiveProduct) -> Any:
     """A key that may call a hundred times a minute."""
-    yield live.make_key(rate_limit=LIMIT)
+    return live.make_key(rate_limit=LIMIT)
 
 
 def _burst(callers: list[Caller]) -> list[int]:
@@ -26,9 +26,7 @@ def _burst(callers: list[Caller]) -> list[int]:
     return [status for statuses in per_connection for status in statuses]
 
 
-def test_a_limit_of_100_under_64_connections_over_two_processes_admits_at_most_100(
-    live: LiveProduct, limited_key: Any, record_property: Any
-) -> None:
+def test_a_limit_of_100_under_64_connections_over_two_processes_admits_at_most_100(live: LiveProduct, limited_key: Any) -> None:
     by_worker = live.callers_by_worker(CONNECTIONS // 2, f"ApiKey {limited_key['key']}")
     callers = [caller for mine in by_worker.values() for caller in mine]
 
@@ -38,7 +36,7 @@ def test_a_limit_of_100_under_64_connections_over_two_processes_admits_at_most_1
     later = _burst(callers[:8])
     admitted, admitted_later = statuses.count(200), later.count(200)
 
-    record_property("admitted", [admitted, admitted_later])
+    sys.stdout.write(f"admitted {admitted} of {len(statuses)}, then {admitted_later}\n")
     assert set(statuses + later) <= {200, 429}
     assert 0.9 * LIMIT <= admitted <= LIMIT
     assert 0.95 * LIMIT <= admitted + admitted_later <= LIMIT

@@ -1,9 +1,9 @@
 """The end of access, heard by every server process within a second."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -50,16 +50,20 @@ def seconds_until_refused(live: LiveProduct, credential: str, end_access: Callab
         assert all(watch.refused_at is None for watch in watches), "it must work before"
         assert end_access().status < 300
         ended = time.monotonic()
-        time.sleep(1.2)
+        while time.monotonic() < ended + 1.5 and any(watch.refused_at is None for watch in watches):
+            time.sleep(0.01)
+        time.sleep(0.2)
     finally:
         for watch in watches:
             watch.end()
     assert all(watch.refused_at is not None for watch in watches), "a process still lets it in"
     assert all(watch.admitted_after_refusal == 0 for watch in watches)
-    return [max(0.0, (watch.refused_at or 0.0) - ended) for watch in watches]
+    seconds = [max(0.0, (watch.refused_at or 0.0) - ended) for watch in watches]
+    sys.stdout.write(f"refused after {', '.join(f'{value * 1000:.0f} ms' for value in seconds)}\n")
+    return seconds
 
 
-def test_a_revoked_key_is_refused_in_every_process_in_under_a_second(live: LiveProduct, record_property: Any) -> None:
+def test_a_revoked_key_is_refused_in_every_process_in_under_a_second(live: LiveProduct) -> None:
     admin, measured = live.admin(), list[float]()
     for _ in range(ROUNDS):
         key = live.make_key()
@@ -67,7 +71,6 @@ def test_a_revoked_key_is_refused_in_every_process_in_under_a_second(live: LiveP
             live, f"ApiKey {key['key']}", lambda key=key: admin.delete(f"/api/v1/api-keys/{key['id']}/")
         )
 
-    record_property("seconds", measured)
     assert len(measured) == ROUNDS * live.workers
     assert max(measured) < 1.0
 
@@ -82,9 +85,7 @@ def test_a_key_that_is_switched_off_is_refused_in_every_process_in_under_a_secon
     assert max(measured) < 1.0
 
 
-def test_a_revoked_session_ends_its_access_token_in_every_process_in_under_a_second(
-    live: LiveProduct, record_property: Any
-) -> None:
+def test_a_revoked_session_ends_its_access_token_in_every_process_in_under_a_second(live: LiveProduct) -> None:
     _, username, password = live.make_person()
     staying, measured = live.caller(f"Bearer {live.sign_in(username, password)['access']}"), list[float]()
     for _ in range(ROUNDS):
@@ -93,14 +94,11 @@ def test_a_revoked_session_ends_its_access_token_in_every_process_in_under_a_sec
         measured += seconds_until_refused(live, f"Bearer {leaving['access']}", lambda path=path: staying.delete(path))
         assert live.caller().post("/api/v1/auth/refresh/", {"refresh": leaving["refresh"]}).status == 401
 
-    record_property("seconds", measured)
     assert max(measured) < 1.0
     assert staying.get(ME).status == 200
 
 
-def test_deactivating_an_account_ends_its_token_and_its_key_in_every_process_in_under_a_second(
-    live: LiveProduct, record_property: Any
-) -> None:
+def test_deactivating_an_account_ends_its_token_and_its_key_in_every_process_in_under_a_second(live: LiveProduct) -> None:
     admin, measured = live.admin(), list[float]()
     for credential in ("token", "key"):
         person, username, password = live.make_person()
@@ -112,7 +110,6 @@ def test_deactivating_an_account_ends_its_token_and_its_key_in_every_process_in_
             lambda person=person: admin.post(f"/api/v1/users/{person}/deactivate/"),
         )
 
-    record_property("seconds", measured)
     assert max(measured) < 1.0
 
 

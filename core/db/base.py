@@ -10,25 +10,45 @@ from psycopg import OperationalError as DriverError
 from psycopg_pool import PoolTimeout
 
 RETRY_AFTER_SECONDS = 1.0
+# Longer than an attempt can take.
+ATTEMPT_SECONDS = 4.0
 _lock = threading.Lock()
 _away_until = 0.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Waits for a pooled connection at most once a second per process while PostgreSQL is away.
+    """Lets one thread of the process at a time wait for a connection while PostgreSQL is away.
 
-    Without it every thread of the process would sit out the pool's timeout and starve requests that need no database.
+    Without it every thread would sit out the pool's timeout and starve requests that need no database.
     """
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection, or OperationalError at once when another thread found the server away a moment ago."""
         global _away_until
         with _lock:
-            if time.monotonic() < _away_until:
+            now = time.monotonic()
+            if now < _away_until:
                 raise OperationalError("PostgreSQL was away a moment ago")
+            # In doubt: this thread finds out, the others are refused meanwhile.
+            if _away_until:
+                _away_until = now + ATTEMPT_SECONDS
         try:
-            return super().get_new_connection(conn_params)  # type: ignore[misc]
+            connection = super().get_new_connection(conn_params)  # type: ignore[misc]
         except (PoolTimeout, DriverError) as error:
             with _lock:
                 _away_until = time.monotonic() + RETRY_AFTER_SECONDS
             raise OperationalError("PostgreSQL is away") from error
+        if _away_until:
+            with _lock:
+                _away_until = 0.0
+        return connection
+
+    def _close(self) -> None:
+        """Give the connection back; after a lost one the pool looks at its others, which a restart has taken too."""
+        global _away_until
+        lost = self.connection is not None and self.connection.broken
+        super()._close()  # type: ignore[misc]
+        if lost and self.pool:
+            with _lock:
+                _away_until = _away_until or time.monotonic()
+            self.pool.check()

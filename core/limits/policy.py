@@ -1,7 +1,7 @@
 """What is admitted: a name, a quota and a window."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BUCKETS = 60
 MAX_LEASE_MS = 1000
@@ -11,13 +11,17 @@ MAX_LEASE_MS = 1000
 class Policy:
     """`quota` units in any `window` seconds; in each window counted from the epoch when `fixed` (a day is a UTC day).
 
-    A sliding window is kept as 60 buckets, so a unit counts for at most window/60 plus a lease's life longer than the window.
+    `header` is the policy as in RateLimit-Policy. A sliding window is kept as 60 buckets, so a unit counts for at most window/60 plus a lease's life longer than the window.
     """
 
     name: str
     quota: int
     window: int
     fixed: bool = False
+    header: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "header", f'"{self.name}";q={self.quota};w={self.window}')
 
     @property
     def bucket_ms(self) -> int:
@@ -28,11 +32,6 @@ class Policy:
     def lease_ms(self) -> int:
         """How long a leased unit may wait to be used, in milliseconds."""
         return min(MAX_LEASE_MS, max(1, self.window * 1000 // BUCKETS))
-
-    @property
-    def header(self) -> str:
-        """The policy as in RateLimit-Policy."""
-        return f'"{self.name}";q={self.quota};w={self.window}'
 
 
 def parse_policy(name: str, text: str) -> Policy:

@@ -4,17 +4,21 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urljoin
 
 import httpx
 from django.conf import settings
 
 from core.outgoing.addresses import resolve
+from core.outgoing.deadline import Deadline
 from core.outgoing.exceptions import AddressRefused, OutgoingFailed, ResponseTooLarge
 
 USER_AGENT = "Atelier/1"
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
 _PORTS = frozenset([80, 443, 8080, 8443])
+# All that travels on to another origin: whatever else the caller sends may be a credential.
+_HARMLESS = frozenset(["accept", "accept-language", "user-agent", "if-none-match", "if-modified-since", "range"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,10 @@ def request(
 ) -> OutgoingResponse:
     """Send a request to a public address.
 
-    `timeout` caps the whole exchange in seconds, `max_bytes` the decoded body. Redirects are not followed unless
-    `max_redirects` allows some; each is checked like the first, credentials do not travel to another host, and only GET and
-    HEAD follow. Raises AddressRefused, ResponseTooLarge or OutgoingFailed.
+    `timeout` caps the whole exchange in seconds, `max_bytes` the body; an encoded (compressed) one is refused. Redirects are not
+    followed unless `max_redirects` allows some; each is checked like the first, credentials do not travel to another origin, only
+    GET and HEAD follow, and the answer after the last allowed one is given as it is. Raises AddressRefused, ResponseTooLarge or
+    OutgoingFailed.
     """
     deadline = time.monotonic() + (timeout or settings.OUTGOING_TIMEOUT_SECONDS)
     started = time.monotonic()
@@ -54,7 +59,7 @@ def request(
             return OutgoingResponse(response.status_code, response.headers, response.body, time.monotonic() - started, url)
         target = urljoin(url, location)
         if _origin(target) != _origin(url):
-            sent = {name: value for name, value in sent.items() if name.lower() not in ("authorization", "cookie")}
+            sent = {name: value for name, value in sent.items() if name.lower() in _HARMLESS}
         url = target
     raise OutgoingFailed("Too many redirects.")
 
@@ -75,6 +80,8 @@ def _client() -> httpx.Client:
         verify=True,
         # A kept connection would skip the look-up and its checks.
         limits=httpx.Limits(max_keepalive_connections=0),
+        # Cookies are refused: they would be kept by address, and one address serves many names.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )
 
 
@@ -85,49 +92,66 @@ def _checked(url: str) -> httpx.URL:
         raise AddressRefused("Only http and https addresses can be called.")
     if parsed.userinfo:
         raise AddressRefused("An address may not hold credentials.")
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
+    port = _port(parsed)
     if port not in _PORTS and f"{parsed.host}:{port}" not in settings.OUTGOING_ALLOWED_PRIVATE:
         raise AddressRefused("This port cannot be called.")
     return parsed
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port if url.port is not None else (443 if url.scheme == "https" else 80)
 
 
 def _one_hop(
     method: str, url: str, headers: Mapping[str, str], content: bytes | None, deadline: float, max_bytes: int
 ) -> OutgoingResponse:
     parsed = _checked(url)
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
-    address = resolve(parsed.host, port)
+    address = resolve(parsed.host, _port(parsed))
     left = max(0.1, deadline - time.monotonic())
     outgoing = _client().build_request(
         method,
         parsed.copy_with(host=address),
-        headers={
-            "User-Agent": USER_AGENT,
-            # The cap is on decoded bytes; asking for none keeps a compressed bomb from being made at all.
-            "Accept-Encoding": "identity",
-            **headers,
-            "Host": parsed.netloc.decode(),
-        },
+        headers=_headers(headers, parsed),
         content=content,
         timeout=httpx.Timeout(left, connect=min(left, 5.0)),
         extensions={"sni_hostname": parsed.host},
     )
-    try:
-        response = _client().send(outgoing, stream=True)
+    return _send(outgoing, url, deadline, max_bytes)
+
+
+def _headers(given: Mapping[str, str], url: httpx.URL) -> httpx.Headers:
+    headers = httpx.Headers({"User-Agent": USER_AGENT})
+    headers.update(given)
+    # A compressed body can unfold to a thousand times its size: none is asked for and none is taken.
+    headers["Accept-Encoding"] = "identity"
+    headers["Host"] = url.netloc.decode()
+    return headers
+
+
+def _send(outgoing: httpx.Request, url: str, deadline: float, max_bytes: int) -> OutgoingResponse:
+    with Deadline(deadline) as limit:
+        outgoing.extensions["trace"] = limit.trace
         try:
-            return OutgoingResponse(response.status_code, response.headers, _body(response, deadline, max_bytes), 0.0, url)
-        finally:
-            response.close()
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
-        raise OutgoingFailed(f"The request failed: {type(error).__name__}.") from error
+            response = _client().send(outgoing, stream=True)
+            try:
+                body = _body(response, max_bytes)
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
+            reason = "TimeLimit" if limit.expired else type(error).__name__
+            raise OutgoingFailed(f"The request failed: {reason}.") from error
+        if limit.expired:
+            # A body that ends with its connection would look whole.
+            raise OutgoingFailed("The request failed: TimeLimit.")
+    return OutgoingResponse(response.status_code, response.headers, body, 0.0, url)
 
 
-def _body(response: httpx.Response, deadline: float, max_bytes: int) -> bytes:
+def _body(response: httpx.Response, max_bytes: int) -> bytes:
     received = bytearray()
-    for chunk in response.iter_bytes(16_384):
+    for chunk in response.iter_raw():
+        if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+            raise OutgoingFailed("The answer is encoded although none was asked for.")
         received += chunk
         if len(received) > max_bytes:
             raise ResponseTooLarge(f"The answer is larger than {max_bytes} bytes.")
-        if time.monotonic() > deadline:
-            raise OutgoingFailed("The answer took too long.")
     return bytes(received)

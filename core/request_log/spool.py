@@ -1,14 +1,19 @@
 """Each process's own append-only file of request-log lines.
 
-One `write()` per answered request, before the answer leaves: the page cache survives the death of the process; an fsync each
-second limits what a power cut can take. A writer holds an exclusive flock on its file for as long as it may still write, so the
-shipper knows a finished file by being able to lock it. Files appear under their final name already locked.
-The directory is bounded: beyond its size the oldest finished files are dropped, and counted in `dropped.tally`.
+A line is copied into a shared memory map of the file before the answer leaves: no system call, and the page cache survives the
+death of the process; an fsync each second limits what a power cut can take. Space is allocated ahead, so a full disk is an error we
+count and not a crash; behind the last line the file is zeros until its writer finishes it. A reader takes whole lines up to the
+first zero: a line of which only a part has arrived still has one.
+
+A writer holds an exclusive flock on its file for as long as it may still write, so the shipper knows a finished file by being able to
+lock it. Files appear under their final name already locked. The directory is bounded: beyond its size the oldest finished files are
+dropped, and counted in `dropped.tally`.
 """
 
 import contextlib
 import fcntl
 import logging
+import mmap
 import os
 import threading
 import time
@@ -23,6 +28,7 @@ from core.ids import uuid7
 log = logging.getLogger(__name__)
 SUFFIX = ".log"
 TALLY = "dropped.tally"
+READ_BYTES = 1 << 20
 
 
 class SpoolWriter:
@@ -34,8 +40,9 @@ class SpoolWriter:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._fd = -1
+        self._map: mmap.mmap | None = None
+        self._position = 0
         self._pid = 0
-        self._size = 0
         self._dirty = False
         self._sealed: list[int] = []
         self._last_complaint = 0.0
@@ -46,23 +53,24 @@ class SpoolWriter:
             try:
                 if self._pid != os.getpid():
                     self._adopt()
-                if self._fd < 0 or self._size >= self._segment_bytes:
+                start, end = self._position, self._position + len(line)
+                if self._map is None or end > self._segment_bytes:
                     self._rotate()
-                written = os.write(self._fd, line)
-                if written != len(line):
-                    os.ftruncate(self._fd, self._size)
-                    raise OSError("short write")
-                self._size += written
+                    start, end = 0, len(line)
+                self._map[start:end] = line  # type: ignore[index]
+                self._position = end
                 self._dirty = True
-            except OSError as error:
+            except (OSError, ValueError, IndexError) as error:
                 self._refused(error)
 
     def close(self) -> None:
         """Finish the file; the shipper may take and remove it."""
         with self._lock:
-            if self._fd >= 0 and self._pid == os.getpid():
-                os.close(self._fd)
-            self._fd = -1
+            if self._pid == os.getpid():
+                self._seal()
+                for fd in self._sealed:
+                    os.close(fd)
+            self._fd, self._map, self._sealed = -1, None, []
 
     def sync(self) -> None:
         """Flush to the disk what was written since the last call."""
@@ -79,8 +87,16 @@ class SpoolWriter:
 
     def _adopt(self) -> None:
         """First write in this process (or in a forked child, whose inherited descriptor is the parent's business)."""
-        self._pid, self._fd, self._size, self._sealed = os.getpid(), -1, 0, []
+        self._pid, self._fd, self._map, self._sealed = os.getpid(), -1, None, []
         threading.Thread(target=self._sync_forever, name="spool-fsync", daemon=True).start()
+
+    def _seal(self) -> None:
+        """Cut the file to what was written. Its lock stays until the descriptor is closed."""
+        if self._map is not None:
+            self._map.close()
+            os.ftruncate(self._fd, self._position)
+            self._sealed.append(self._fd)
+        self._fd, self._map, self._position = -1, None, 0
 
     def _sync_forever(self) -> None:
         while True:
@@ -91,17 +107,23 @@ class SpoolWriter:
                 log.warning("The spool could not be synced: %s", error)
 
     def _rotate(self) -> None:
-        if self._fd >= 0:
-            self._sealed.append(self._fd)
-            self._fd = -1
+        self._seal()
         self._directory.mkdir(parents=True, exist_ok=True)
         self._make_room()
         name = str(uuid7())
         hidden = self._directory / f".{name}"
-        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        hidden.rename(self._directory / f"{name}{SUFFIX}")
-        self._fd, self._size = fd, 0
+        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            os.posix_fallocate(fd, 0, self._segment_bytes)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            self._map = mmap.mmap(fd, self._segment_bytes)
+            hidden.rename(self._directory / f"{name}{SUFFIX}")
+        except OSError:
+            self._map = None
+            os.close(fd)
+            hidden.unlink(missing_ok=True)
+            raise
+        self._fd = fd
 
     def _make_room(self) -> None:
         files = sorted(self._directory.glob(f"*{SUFFIX}"))
@@ -115,7 +137,7 @@ class SpoolWriter:
                 _tally(self._directory, rows)
                 log.error("The request-log spool is full: dropped %d of the oldest rows", rows)
 
-    def _refused(self, error: OSError) -> None:
+    def _refused(self, error: Exception) -> None:
         if time.monotonic() - self._last_complaint > 1.0:
             self._last_complaint = time.monotonic()
             log.error("The request log could not be written: %s", error)
@@ -123,6 +145,22 @@ class SpoolWriter:
             _tally(self._directory, 1)
         except OSError:
             log.error("A request-log row was dropped and could not be counted")
+
+
+def whole_lines(path: Path, offset: int, limit: int) -> bytes:
+    """The whole lines from `offset`, about `limit` bytes at most. Raises FileNotFoundError.
+
+    What follows the first zero or the last line end is not written yet, or was cut off by a crash before it was answered.
+    """
+    found = bytearray()
+    with path.open("rb") as file:
+        file.seek(offset)
+        while len(found) < limit and (block := file.read(min(READ_BYTES, limit - len(found)))):
+            zero = block.find(b"\0")
+            found += block if zero < 0 else block[:zero]
+            if zero >= 0:
+                break
+    return bytes(found[: found.rfind(b"\n") + 1])
 
 
 def _size(path: Path) -> int:

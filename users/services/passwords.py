@@ -20,13 +20,19 @@ from users.services.sessions import SignIn, account_key
 
 def change_password(*, user: User, current: str, new: str) -> SignIn:
     """Set a new password, end every session and open a fresh one for the caller. Raises Invalid or LimitExceeded."""
+    with transaction.atomic():
+        replace_password(user=user, current=current, new=new)
+        return sessions.open_session(user=user)
+
+
+def replace_password(*, user: User, current: str, new: str) -> None:
+    """Set a new password and end every session. Raises Invalid or LimitExceeded."""
     sessions.charge_password_check(user)
     if not user.check_password(current):
         raise Invalid.field("current_password", "The current password is wrong.", "wrong_password")
     checked_password(new, user, "new_password")
     with transaction.atomic():
         _set_password(user, new, actor=user)
-        return sessions.open_session(user=user)
 
 
 def ask_for_reset(*, email: str) -> None:

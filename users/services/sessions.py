@@ -63,7 +63,15 @@ def account_key(identifier: str) -> str:
 
 
 def sign_in(*, username: str, password: str) -> SignIn:
-    """Check a name and password and open a session. Raises InvalidCredentials or LimitExceeded.
+    """Check a name and password and open a session. Raises InvalidCredentials or LimitExceeded."""
+    user = check_credentials(username=username, password=password)
+    with transaction.atomic():
+        update_last_login(None, user)  # type: ignore[arg-type]
+        return open_session(user=user)
+
+
+def check_credentials(*, username: str, password: str) -> User:
+    """Who a name and password prove, wherever they are asked for. Raises InvalidCredentials or LimitExceeded.
 
     Failures are counted per address, per address and account, and per account over all addresses. The last is not
     counted against an address the owner signed in from lately, so strangers cannot lock an owner out.
@@ -81,9 +89,7 @@ def sign_in(*, username: str, password: str) -> SignIn:
         raise InvalidCredentials
     for policy, key in charged:
         limiter().refund(policy, key)
-    with transaction.atomic():
-        update_last_login(None, user)  # type: ignore[arg-type]
-        return open_session(user=user)
+    return user
 
 
 def _charge_attempt(username: str, account: str, address: str) -> list[tuple[Policy, str]]:

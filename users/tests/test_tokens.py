@@ -15,7 +15,7 @@ from users.services import sessions
 from users.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
-SECRETS = {"new": "n" * 40, "old": "o" * 40}
+SECRETS = {"new": "n" * 64, "old": "o" * 64}
 
 
 @pytest.fixture(autouse=True)
@@ -128,8 +128,6 @@ def test_an_unsigned_token_is_refused(pair, algorithm):
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_another_hash_with_the_right_secret_is_refused(pair, algorithm):
-    with pytest.raises(InvalidToken):
-        tokens.read_access(signed(claims_of(pair.access), algorithm=algorithm, secret=SECRETS["new"] * 2))
     with pytest.raises(InvalidToken):
         tokens.read_access(signed(claims_of(pair.access), algorithm=algorithm))
 

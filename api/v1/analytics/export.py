@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from analytics.models import APILog
@@ -24,6 +25,7 @@ COLUMNS = (
     "module",
 )
 _BLOCK = 200
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_lines(rows: Iterable[APILog]) -> Iterator[bytes]:
@@ -52,8 +54,8 @@ def ndjson_lines(rows: Iterable[APILog]) -> Iterator[bytes]:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    text = "" if value is None else value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 WRITERS: dict[str, tuple[str, Callable[[Iterable[APILog]], Iterator[bytes]]]] = {

@@ -38,8 +38,10 @@ class TimeseriesSerializer(WindowSerializer):
 def window_of(data: dict[str, Any]) -> Window:
     """The window asked for. Raises Invalid."""
     end = data.get("end") or datetime.now(UTC)
+    if not _EARLIEST < end < _LATEST:
+        raise Invalid.field("end", "Out of range.", "out_of_range")
     start = data.get("start") or end - timedelta(days=1)
-    if not (_EARLIEST <= start < _LATEST and _EARLIEST < end < _LATEST):
+    if not _EARLIEST <= start < _LATEST:
         raise Invalid.field("start", "Out of range.", "out_of_range")
     if start >= end:
         raise Invalid.field("start", "Must lie before the end.", "out_of_range")

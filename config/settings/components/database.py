@@ -14,8 +14,9 @@ DATABASES = {
         "OPTIONS": {
             **_url.get("OPTIONS", {}),
             "connect_timeout": 3,
-            # A request waits this long for a connection, then gets a clear 503.
-            "pool": {"min_size": 1, "max_size": _pool_size, "timeout": 2, "max_idle": 300},
+            # A request waits `timeout` for a connection, then gets a clear 503. The pool doubles the pause between its attempts
+            # to reconnect; giving up early lets the next request start anew, so the way back is short however long the outage.
+            "pool": {"min_size": 1, "max_size": _pool_size, "timeout": 2, "max_idle": 300, "reconnect_timeout": 2},
         },
     }
 }

@@ -1,0 +1,56 @@
+"""Chart.js data as unfold's chart component reads it: one JSON text a chart."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAX_TICKS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series: its name, its colour (a CSS colour or `var(--…)`), its values; None leaves a gap."""
+
+    name: str
+    colour: str
+    values: Sequence[float | None]
+    fill: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A panel of the dashboard."""
+
+    title: str
+    kind: str
+    labels: Sequence[str]
+    lines: Sequence[Line]
+    unit: str = ""
+
+    @property
+    def data(self) -> str:
+        """What the component takes."""
+        return json.dumps({"labels": list(self.labels), "datasets": [self._dataset(line) for line in self.lines]})
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to draw."""
+        values = [value for line in self.lines for value in line.values]
+        return not any(values) if self.kind == "bar" else all(value is None for value in values)
+
+    def _dataset(self, line: Line) -> dict[str, Any]:
+        dataset: dict[str, Any] = {
+            "label": line.name,
+            "data": list(line.values),
+            "borderColor": line.colour,
+            "backgroundColor": line.fill or line.colour,
+            "displayYAxis": True,
+            "maxTicksXLimit": MAX_TICKS,
+            "suffixYAxis": self.unit,
+        }
+        if self.kind == "line":
+            dataset |= {"fill": bool(line.fill), "tension": 0.25, "borderWidth": 2, "pointRadius": 0, "pointHitRadius": 8}
+        else:
+            dataset |= {"maxBarThickness": 18, "borderRadius": 3, "borderSkipped": "start"}
+        return dataset

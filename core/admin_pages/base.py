@@ -1,0 +1,177 @@
+"""The base of every admin list: administrators may use it, writes go through services, what a service refuses is told."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.text import capfirst
+from unfold.admin import ModelAdmin
+
+from core.exceptions import DomainError
+
+_REFUSAL = "_atelier_refusal"
+
+
+def reason(error: DomainError) -> str:
+    """What a refusal says to a person."""
+    return " ".join(detail.message for detail in error.details) or error.message
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A model form that also shows what the service refused on the first try."""
+
+    refusal: DomainError | None = None
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.refusal is None:
+            return
+        if not self.refusal.details:
+            self.add_error(None, self.refusal.message)
+        for detail in self.refusal.details:
+            self.add_error(detail.field if detail.field in self.fields else None, detail.message)
+
+
+class AdministratorAdmin(ModelAdmin):
+    """A list for administrators: every member of staff, as in the API; there are no finer permissions.
+
+    `icon` and `menu_order` are its sign and its place among its app's in the navigation. The history of a thing is the audit
+    trail, not a second log of the admin's own.
+    """
+
+    icon = "table_rows"
+    menu_order = 0
+    form = ServiceForm
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_filter_submit = True
+    list_per_page = 50
+    audit_kind = ""
+
+    def _is_administrator(self, request: HttpRequest) -> bool:
+        user: Any = request.user
+        return bool(user.is_active and user.is_staff)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Administrators."""
+        return self._is_administrator(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators."""
+        return self._is_administrator(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Administrators."""
+        return self._is_administrator(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators."""
+        return self._is_administrator(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators."""
+        return self._is_administrator(request)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Deleting many at once would go around the services."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, named by what it holds."""
+        context = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        """The form, knowing what the service refused in this request."""
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"refusal": getattr(request, _REFUSAL, None)})
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """The form; a refusal of the service has rolled everything back and is shown beside the fields it is about."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as error:
+            setattr(request, _REFUSAL, error)
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """The confirmation; a refusal is told on the thing's page."""
+        with self.refusals(request) as refused:
+            return super().delete_view(request, object_id, extra_context)
+        assert refused  # noqa: S101 - the block either returned or was refused
+        return self.back_to(object_id)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The audit trail of this one thing."""
+        return HttpResponseRedirect(f"{reverse('admin:core_auditentry_changelist')}?target={object_id}")
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """The services write the audit trail."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """The services write the audit trail."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        """The services write the audit trail."""
+
+    def back_to(self, object_id: Any) -> HttpResponseRedirect:
+        """To the page of one thing."""
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id]))
+
+    def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """To the list, saying that there is no such thing any more."""
+        response: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return response
+
+    @contextmanager
+    def refusals(self, request: HttpRequest) -> Iterator[list[str]]:
+        """Turn a service's refusal into a message; the list holds it afterwards."""
+        refused: list[str] = []
+        try:
+            yield refused
+        except DomainError as error:
+            refused.append(reason(error))
+            self.message_user(request, refused[0], messages.ERROR)
+
+    def apply(self, request: HttpRequest, things: Iterable[Any], operation: Callable[[Any], Any], done: str) -> None:
+        """Run a service over chosen things: each one is done or refused for itself. `done` has a `{}` for their number."""
+        count = 0
+        for thing in things:
+            try:
+                operation(thing)
+                count += 1
+            except DomainError as error:
+                self.message_user(request, f"{thing}: {reason(error)}", messages.ERROR)
+        if count:
+            self.message_user(request, done.format(count), messages.SUCCESS)
+
+
+class ReadOnlyAdmin(AdministratorAdmin):
+    """A list to look at."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """None."""
+        return {}
