@@ -87,6 +87,9 @@ class Rollup(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.get_cube_display()} from {self.start:%Y-%m-%d %H:%M}"
+
 
 class UsageStatsQuerySet(models.QuerySet["UsageStats"]):
     """Days of use."""

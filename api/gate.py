@@ -1,7 +1,7 @@
 """The request gate: from a request to an admitted principal. Every API request passes here, once, in this order.
 
-1. The credential in `Authorization` becomes a `Principal`: from the process's cache, else by one query. A malformed key is refused
-   without any.
+1. The credential in `Authorization` becomes a `Principal`: from the process's cache, else by one query. A malformed key is
+   refused without any.
 2. The principal's expiry and allowed networks are checked.
 3. Its limits are taken: per minute and per day for a key, per minute for a person, per address for everybody else; plus the
    stricter one of a sensitive operation.
@@ -44,7 +44,10 @@ def state_of(request: HttpRequest) -> GateState:
 
 
 def authenticate(request: HttpRequest) -> Principal | None:
-    """The caller, None when no credential was sent. Raises NotAuthenticated, or LimitExceeded for an address that keeps guessing."""
+    """The caller, None when no credential was sent.
+
+    Raises NotAuthenticated, or LimitExceeded for an address that keeps guessing.
+    """
     header = request.META.get("HTTP_AUTHORIZATION")
     if header is None:
         return None

@@ -18,7 +18,7 @@ def only_versioned_paths(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ..
     return [endpoint for endpoint in endpoints if endpoint[0].startswith(PREFIX)]
 
 
-def finish(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add the envelope's components, then an example to every body that has none."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(components.SCHEMAS)

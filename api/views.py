@@ -57,7 +57,11 @@ class GateMixin(views.APIView):
         """The caller's account, loaded on first use."""
         return cast(User, self.request.user)
 
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = False,  # noqa: FBT001, FBT002 - as DRF has it
+    ) -> tuple[BaseRenderer, str]:
         """JSON, always: nothing to negotiate."""
         return _RENDERER, _RENDERER.media_type
 

@@ -1,8 +1,9 @@
 """What only pages need, as one layer: the API pays for no session, CSRF, message, redirect or static-file machinery.
 
-`settings.PAGES_MIDDLEWARE` is an ordinary middleware list that runs for everything outside /api/ (admin, static files, health). What
-of it the API needs too, its RequestMiddleware does: the security headers, and refusing plain HTTP. Django calls `process_view` of
-the middleware it knows, which is this one, so it is passed on to those inside that have it (CSRF does its work there).
+`settings.PAGES_MIDDLEWARE` is an ordinary middleware list that runs for everything outside /api/ (admin, static files, health).
+What of it the API needs too, its RequestMiddleware does: the security headers, and refusing plain HTTP. Django calls
+`process_view` of the middleware it knows, which is this one, so it is passed on to those inside that have it (CSRF does its
+work there).
 """
 
 from collections.abc import Callable

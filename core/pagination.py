@@ -90,7 +90,7 @@ class KeysetPagination(BasePagination):
         self.size = _bounded_int(request, "page_size", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         backward, position = self._position(queryset, request.query_params.get("cursor"))
         if position is not None:
-            queryset = queryset.filter(self._beyond(position, backward))
+            queryset = queryset.filter(self._beyond(position, backward=backward))
         order = self.fields if backward else [f"-{field}" for field in self.fields]
         rows = list(queryset.order_by(*order)[: self.size + 1])
         more = len(rows) > self.size
@@ -136,7 +136,7 @@ class KeysetPagination(BasePagination):
             raise Invalid.field("cursor", "This cursor was not made by this list.", "invalid_cursor") from error
         return direction == "p", parsed
 
-    def _beyond(self, position: list[Any], backward: bool) -> Q:
+    def _beyond(self, position: list[Any], *, backward: bool) -> Q:
         """(a, b) < (x, y) as a <= x and (a < x or b < y): the first term lets an index and partitions help."""
         strict, loose = ("gt", "gte") if backward else ("lt", "lte")
         *leading, (last, end) = zip(self.fields, position, strict=True)

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from typing import Any
 
+import orjson
 import phonenumbers
 from django.core.exceptions import ValidationError
 from django.utils.deconstruct import deconstructible
@@ -64,8 +65,6 @@ class JSONObjectValidator:
         self.max_keys = max_keys
 
     def __call__(self, value: Any) -> None:
-        import orjson
-
         if not isinstance(value, dict):
             raise ValidationError("Expected an object.", code="not_an_object")
         if len(value) > self.max_keys:

@@ -78,22 +78,28 @@ def _compose(mail: OutgoingMail) -> tuple[str, str]:
         token = verification_token(user)
         return (
             "Confirm your email address",
-            f"Hello {user.username},\n\nconfirm your address by opening\n{_link('verify-email', token=token)}\n\n"
-            f"or by sending this token to the API:\n{token}\n\nThe link works for three days.\n",
+            (
+                f"Hello {user.username},\n\nconfirm your address by opening\n{_link('verify-email', token=token)}\n\n"
+                f"or by sending this token to the API:\n{token}\n\nThe link works for three days.\n"
+            ),
         )
     if mail.kind == MailKind.PASSWORD_RESET and user is not None:
         uid, token = str(user.pk), default_token_generator.make_token(user)
         return (
             "Reset your password",
-            f"Hello {user.username},\n\nchoose a new password at\n{_link('reset-password', uid=uid, token=token)}\n\n"
-            f"or send this to the API:\nuid: {uid}\ntoken: {token}\n\n"
-            "The link works for one hour. If you did not ask for it, nothing has changed.\n",
+            (
+                f"Hello {user.username},\n\nchoose a new password at\n{_link('reset-password', uid=uid, token=token)}\n\n"
+                f"or send this to the API:\nuid: {uid}\ntoken: {token}\n\n"
+                "The link works for one hour. If you did not ask for it, nothing has changed.\n"
+            ),
         )
     if mail.kind == MailKind.PASSWORD_CHANGED and user is not None:
         return (
             "Your password was changed",
-            f"Hello {user.username},\n\nyour password was changed and every session was ended. "
-            f"If this was not you, reset it now: {_link('forgot-password')}\n",
+            (
+                f"Hello {user.username},\n\nyour password was changed and every session was ended. "
+                f"If this was not you, reset it now: {_link('forgot-password')}\n"
+            ),
         )
     if mail.kind == MailKind.USERNAME_TAKEN:
         return (
@@ -102,6 +108,8 @@ def _compose(mail: OutgoingMail) -> tuple[str, str]:
         )
     return (
         "You already have an account",
-        "Hello,\n\nsomebody, perhaps you, tried to register with this address. You already have an account: "
-        f"sign in, or reset the password at {_link('forgot-password')}\n",
+        (
+            "Hello,\n\nsomebody, perhaps you, tried to register with this address. You already have an account: "
+            f"sign in, or reset the password at {_link('forgot-password')}\n"
+        ),
     )

@@ -54,7 +54,8 @@ class User(AbstractUser):
     date_joined = None  # type: ignore[assignment]
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = models.CharField(max_length=150, unique=True, validators=[USERNAME_VALIDATOR])
-    email = models.EmailField(null=True, blank=True)  # type: ignore[assignment]
+    # NULL for guests: the unique constraint must not see them.
+    email = models.EmailField(null=True, blank=True)  # type: ignore[assignment]  # noqa: DJ001
     email_verified_at = models.DateTimeField(null=True, blank=True)
     max_messages_per_day = models.PositiveIntegerField(default=1000, validators=[MaxValueValidator(1_000_000_000)])
     is_guest = models.BooleanField(default=False)

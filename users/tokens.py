@@ -1,7 +1,7 @@
 """Access and refresh tokens: simplejwt makes and checks them, with a key ring (`kid`) of our own under it.
 
-Claims: `sub` (user), `sid` (session), `jti`, `iat`, `exp`, `iss`, `aud`, `token_type`. HS256 only; the first key signs, each verifies.
-Nothing here says whether a session still lives: that is the database's to say (users.selectors).
+Claims: `sub` (user), `sid` (session), `jti`, `iat`, `exp`, `iss`, `aud`, `token_type`. HS256 only; the first key signs, each
+verifies. Nothing here says whether a session still lives: that is the database's to say (users.selectors).
 """
 
 from dataclasses import dataclass

@@ -155,7 +155,9 @@ class TestRouting:
 
     @pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "trace"])
     def test_a_method_the_path_does_not_know_is_405_with_those_it_does(self, caller, debug, method):
-        response = getattr(caller, method)("/api/v1/test/echo/") if method != "trace" else caller.generic("TRACE", "/api/v1/test/echo/")
+        response = (
+            getattr(caller, method)("/api/v1/test/echo/") if method != "trace" else caller.generic("TRACE", "/api/v1/test/echo/")
+        )
         is_error(response, 405, "method_not_allowed")
         assert "POST" in response["Allow"]
         assert method.upper() not in response["Allow"]
@@ -197,7 +199,9 @@ class TestBodies:
         error = is_error(response, 400, "invalid")
         assert [detail["field"] for detail in error["details"]] == ["username"]
 
-    @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "/", "a" * 300])
+    @pytest.mark.parametrize(
+        "content_type", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "/", "a" * 300]
+    )
     def test_another_content_type_is_415(self, caller, debug, content_type):
         is_error(self.send(caller, b"{}", content_type), 415, "unsupported_media_type")
 
@@ -245,7 +249,16 @@ class TestBodies:
 
 class TestQueries:
     @pytest.mark.parametrize(
-        "query", ["page=\x00", "search=%00", "search=" + "x" * 300, "ordering=password", "page=-1", "is_active=perhaps", "created_after=x"]
+        "query",
+        [
+            "page=\x00",
+            "search=%00",
+            "search=" + "x" * 300,
+            "ordering=password",
+            "page=-1",
+            "is_active=perhaps",
+            "created_after=x",
+        ],
     )
     def test_a_parameter_that_makes_no_sense_is_400_and_named(self, as_admin, query):
         response = as_admin.get(f"/api/v1/users/?{query}")

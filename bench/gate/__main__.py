@@ -18,6 +18,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psycopg
+
 from config.local.process import free_port
 from config.local.scratch import ScratchServices
 
@@ -92,11 +94,8 @@ def main() -> int:
 def compare(rounds: int, seconds: float, environment: dict[str, str]) -> int:
     """Both sides on the same services, each with a database of its own."""
     bare_url = environment["DATABASE_URL"].rsplit("/", 1)[0] + "/bench_bare"
-    subprocess.run(
-        [sys.executable, "-c", "import os,psycopg;"
-         "psycopg.connect(os.environ['DATABASE_URL'],autocommit=True).execute('CREATE DATABASE bench_bare')"],
-        env=environment, check=True,
-    )  # fmt: skip
+    with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("CREATE DATABASE bench_bare")
     environment["BENCH_BARE_DATABASE_URL"] = bare_url
     headers = {"bare": "none", **credentials("bare", environment), **credentials("product", environment)}
     product = {**environment, "DJANGO_SETTINGS_MODULE": "bench.gate.product_settings"}

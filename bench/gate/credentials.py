@@ -37,9 +37,7 @@ def product() -> dict[str, str]:
 
     call_command("migrate", interactive=False, verbosity=0)
     partitions.keep()
-    user = users.accounts.create_user(
-        actor=None, username="bench", email="bench@example.com", password="a long bench phrase"
-    )
+    user = users.accounts.create_user(actor=None, username="bench", email="bench@example.com", password="a long bench phrase")
     key = keys.create_key(
         owner=user, actor=user, name="bench", scopes=["usage:read"], rate_limit=1_000_000_000, daily_quota=2_000_000_000
     )

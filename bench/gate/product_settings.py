@@ -5,7 +5,7 @@ import os
 os.environ.setdefault("LIMIT_USER", "1000000000/60")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
-from config.settings.development import *  # noqa: E402, F403
+from config.settings.development import *  # noqa: F403
 
 DEBUG = False
 ROOT_URLCONF = "bench.gate.product_urls"

@@ -11,7 +11,7 @@ os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 
 from config.settings.base import *  # noqa: E402, F403
-from config.settings.base import DATABASES, DATA_DIR  # noqa: E402
+from config.settings.base import DATA_DIR, DATABASES  # noqa: E402
 
 DEMO_ALLOWED = True
 METRICS_PUBLIC = False

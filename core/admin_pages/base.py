@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from core.exceptions import DomainError
 
@@ -37,6 +38,15 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error(detail.field if detail.field in self.fields else None, detail.message)
 
 
+class UncountedChangeList(ChangeList):
+    """A list that counts what its filters find, and never the whole table beside it."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read one page."""
+        super().get_results(request)
+        self.full_result_count = self.result_count
+
+
 class AdministratorAdmin(ModelAdmin):
     """A list for administrators: every member of staff, as in the API; there are no finer permissions.
 
@@ -51,7 +61,7 @@ class AdministratorAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_per_page = 50
-    audit_kind = ""
+    delete_confirmation_template = "core/admin/delete_confirmation.html"
 
     def _is_administrator(self, request: HttpRequest) -> bool:
         user: Any = request.user
@@ -87,6 +97,10 @@ class AdministratorAdmin(ModelAdmin):
         """The list, named by what it holds."""
         context = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
         return super().changelist_view(request, context)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list."""
+        return UncountedChangeList
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         """The form, knowing what the service refused in this request."""

@@ -73,7 +73,7 @@ class KeysetChangeList(ChangeList):
         self._point(rows, has_newer=more if backward else position is not None, has_older=backward or more)
         self.model_admin.name_rows(rows)
         self.result_list = rows
-        self.result_count, self.full_result_count = len(rows), None
+        self.result_count = self.full_result_count = len(rows)
         self.show_full_result_count, self.show_admin_actions = False, bool(rows)
         self.can_show_all = self.multi_page = False
         self.paginator = KeysetPaginator(rows, self.list_per_page)

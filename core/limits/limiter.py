@@ -66,9 +66,9 @@ class Limiter:
             now = time.monotonic()
             if lease.units > 0 and now < lease.expires:
                 lease.units -= 1
-                return Decision(True, policy, lease.remaining + lease.units, lease.reset_at - now)
+                return Decision(admitted=True, policy=policy, remaining=lease.remaining + lease.units, reset=lease.reset_at - now)
             if now < lease.refused_until:
-                return Decision(False, policy, 0, lease.reset_at - now)
+                return Decision(admitted=False, policy=policy, remaining=0, reset=lease.reset_at - now)
             try:
                 return self._renew(lease, policy, key, now)
             except RedisAway:
@@ -118,9 +118,9 @@ class Limiter:
         lease.reset_at = now + reset_ms / 1000
         if granted == 0:
             lease.refused_until = now + min(REFUSAL_MEMORY_SECONDS, max(0.0, reset_ms / 1000))
-            return Decision(False, policy, 0, reset_ms / 1000)
+            return Decision(admitted=False, policy=policy, remaining=0, reset=reset_ms / 1000)
         lease.units -= 1
-        return Decision(True, policy, remaining + lease.units, reset_ms / 1000)
+        return Decision(admitted=True, policy=policy, remaining=remaining + lease.units, reset=reset_ms / 1000)
 
     def _alone(self, lease: _Lease, policy: Policy) -> Decision:
         metrics.limit_fallbacks().inc()

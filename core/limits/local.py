@@ -26,8 +26,5 @@ class LocalWindow:
         if admitted:
             self._used[current] = self._used.get(current, 0) + 1
             used += 1
-        if policy.fixed:
-            reset = (current + 1) * width - now
-        else:
-            reset = (min(self._used, default=current) + 1) * width + window - now
+        reset = (current + 1) * width - now if policy.fixed else (min(self._used, default=current) + 1) * width + window - now
         return admitted, max(0, policy.quota - used), reset / 1000

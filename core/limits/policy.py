@@ -11,7 +11,8 @@ MAX_LEASE_MS = 1000
 class Policy:
     """`quota` units in any `window` seconds; in each window counted from the epoch when `fixed` (a day is a UTC day).
 
-    `header` is the policy as in RateLimit-Policy. A sliding window is kept as 60 buckets, so a unit counts for at most window/60 plus a lease's life longer than the window.
+    `header` is the policy as in RateLimit-Policy. A sliding window is kept as 60 buckets, so a unit counts for at most
+    window/60 plus a lease's life longer than the window.
     """
 
     name: str

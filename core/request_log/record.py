@@ -27,7 +27,7 @@ def escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def format_line(
+def format_line(  # noqa: PLR0913 - the columns
     *,
     record_id: str,
     timestamp_us: int,

@@ -1,13 +1,13 @@
 """Each process's own append-only file of request-log lines.
 
 A line is copied into a shared memory map of the file before the answer leaves: no system call, and the page cache survives the
-death of the process; an fsync each second limits what a power cut can take. Space is allocated ahead, so a full disk is an error we
-count and not a crash; behind the last line the file is zeros until its writer finishes it. A reader takes whole lines up to the
-first zero: a line of which only a part has arrived still has one.
+death of the process; an fsync each second limits what a power cut can take. Space is allocated ahead, so a full disk is an
+error we count and not a crash; behind the last line the file is zeros until its writer finishes it. A reader takes whole lines
+up to the first zero: a line of which only a part has arrived still has one.
 
-A writer holds an exclusive flock on its file for as long as it may still write, so the shipper knows a finished file by being able to
-lock it. Files appear under their final name already locked. The directory is bounded: beyond its size the oldest finished files are
-dropped, and counted in `dropped.tally`.
+A writer holds an exclusive flock on its file for as long as it may still write, so the shipper knows a finished file by being
+able to lock it. Files appear under their final name already locked. The directory is bounded: beyond its size the oldest
+finished files are dropped, and counted in `dropped.tally`.
 """
 
 import contextlib
@@ -144,7 +144,7 @@ class SpoolWriter:
         try:
             _tally(self._directory, 1)
         except OSError:
-            log.error("A request-log row was dropped and could not be counted")
+            log.exception("A request-log row was dropped and could not be counted")
 
 
 def whole_lines(path: Path, offset: int, limit: int) -> bytes:

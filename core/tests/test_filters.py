@@ -17,7 +17,9 @@ def names(response):
 
 
 class TestFilters:
-    @pytest.mark.parametrize(("value", "expected"), [("true", ["chief"]), ("1", ["chief"]), ("False", ["owner"]), ("0", ["owner"])])
+    @pytest.mark.parametrize(
+        ("value", "expected"), [("true", ["chief"]), ("1", ["chief"]), ("False", ["owner"]), ("0", ["owner"])]
+    )
     def test_a_truth_value_filters(self, as_admin, user, value, expected):
         assert names(as_admin.get(f"/api/v1/users/?is_staff={value}")) == expected
 
@@ -53,7 +55,9 @@ class TestOrdering:
         assert names(as_admin.get("/api/v1/users/?ordering=username")) == ["chief", "owner"]
         assert names(as_admin.get("/api/v1/users/?ordering=-username,email")) == ["owner", "chief"]
 
-    @pytest.mark.parametrize("value", ["password", "-password", "username,password", "--username", "username;", "pk", "?", ",", "%00"])
+    @pytest.mark.parametrize(
+        "value", ["password", "-password", "username,password", "--username", "username;", "pk", "?", ",", "%00"]
+    )
     def test_any_other_is_refused_and_the_allowed_ones_are_named(self, as_admin, value):
         response = as_admin.get(f"/api/v1/users/?ordering={value}")
         assert detail(response) == ("ordering", "unknown_field")

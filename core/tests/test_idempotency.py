@@ -46,7 +46,9 @@ class TestReplay:
         assert second["Cache-Control"] == "no-store"
 
     @pytest.mark.parametrize(
-        "change", [{"caller": "user:2"}, {"route": "/api/v1/others/"}, {"key": "K"}, {"method": "PUT"}], ids=lambda c: next(iter(c))
+        "change",
+        [{"caller": "user:2"}, {"route": "/api/v1/others/"}, {"key": "K"}, {"method": "PUT"}],
+        ids=lambda c: next(iter(c)),
     )
     def test_another_caller_route_or_key_is_another_request(self, change):
         work = Work()

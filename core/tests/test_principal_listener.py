@@ -22,7 +22,9 @@ def until(condition, seconds=5.0):
 
 def listeners():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE query ILIKE 'LISTEN%%' OR (query = 'SELECT 1' AND pid <> pg_backend_pid())")
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE query ILIKE 'LISTEN%%' OR (query = 'SELECT 1' AND pid <> pg_backend_pid())"
+        )
         return [pid for (pid,) in cursor.fetchall()]
 
 
@@ -109,9 +111,7 @@ def test_it_goes_on_trying_while_postgresql_is_away(settings, caplog):
 def test_a_listener_may_have_an_address_of_its_own(settings):
     principal_listener.stop_listening()
     parameters = connection.get_connection_params()
-    settings.LISTEN_DATABASE_URL = (
-        f"postgres://{parameters['user']}:{parameters.get('password', '')}@{parameters['host']}:{parameters['port']}/{parameters['dbname']}"
-    )
+    settings.LISTEN_DATABASE_URL = f"postgres://{parameters['user']}:{parameters.get('password', '')}@{parameters['host']}:{parameters['port']}/{parameters['dbname']}"
     with principal_listener._connect() as listener:
         assert listener.execute("SELECT current_database()").fetchone() == (parameters["dbname"],)
 

@@ -220,7 +220,6 @@ class TestFullDisk:
         assert "could not be counted" in caplog.text
         assert caplog.text.count("could not be written") == 1, "one complaint a second is enough"
 
-
     def test_files_that_could_not_be_made_leave_nothing_behind(self, tmp_path):
         process = run(
             """

@@ -35,19 +35,19 @@ def register(*, username: str, email: str, password: str, display_name: str = ""
     # Hashed whatever comes of it: the time must not tell.
     user.password = make_password(password)
     if User.objects.filter(email__lower=email).exists():
-        _tell(MailKind.ALREADY_REGISTERED, email, may_write)
+        _tell(MailKind.ALREADY_REGISTERED, email, may_write=may_write)
     elif User.objects.filter(username__lower=username.lower()).exists():
-        _tell(MailKind.USERNAME_TAKEN, email, may_write)
+        _tell(MailKind.USERNAME_TAKEN, email, may_write=may_write)
     else:
         try:
-            _create(user, display_name, may_write)
+            _create(user, display_name, may_write=may_write)
         except IntegrityError:
             # Two at once: the other one won.
             by_email = User.objects.filter(email__lower=email).exists()
             _tell(MailKind.ALREADY_REGISTERED if by_email else MailKind.USERNAME_TAKEN, email, may_write)
 
 
-def _create(user: User, display_name: str, may_write: bool) -> None:
+def _create(user: User, display_name: str, *, may_write: bool) -> None:
     with transaction.atomic():
         # Not save_checked: a name taken since the look-up must not be told as a wrong field. The database refuses it.
         user.save(force_insert=True)
@@ -57,7 +57,7 @@ def _create(user: User, display_name: str, may_write: bool) -> None:
             letters.ask_for_letter(kind=MailKind.EMAIL_VERIFICATION, to=user.email, user=user)
 
 
-def _tell(kind: MailKind, to: str, may_write: bool) -> None:
+def _tell(kind: MailKind, to: str, *, may_write: bool) -> None:
     if may_write:
         with transaction.atomic():
             letters.ask_for_letter(kind=kind, to=to, user=None)

@@ -87,7 +87,9 @@ def test_where_guests_are_not_accepted_a_good_invitation_does_not_help(invitatio
         guests.enter_as_guest(invitation=invitation, display_name="Visitor")
 
 
-@pytest.mark.parametrize("resource", ["", "room", "room:", ":1", "Room:1", "room:a b", "room:1\n", "room:" + "x" * 151, "ro om:1"])
+@pytest.mark.parametrize(
+    "resource", ["", "room", "room:", ":1", "Room:1", "room:a b", "room:1\n", "room:" + "x" * 151, "ro om:1"]
+)
 def test_an_invitation_names_a_kind_and_an_id(chief, resource):
     with pytest.raises(Invalid) as caught:
         guests.issue_invitation(resource=resource, lifetime=timedelta(hours=1), actor=chief)
@@ -111,7 +113,9 @@ def test_the_longest_resource_that_may_be_invited_to_can_be_entered(chief):
 
 
 def upgrade(user, **fields):
-    return guests.upgrade_guest(user=user, **{"username": "settled", "email": "settled@example.com", "password": PASSWORD, **fields})
+    return guests.upgrade_guest(
+        user=user, **{"username": "settled", "email": "settled@example.com", "password": PASSWORD, **fields}
+    )
 
 
 def test_an_upgrade_keeps_the_id_and_the_profile_and_drops_the_bounds(invitation):

@@ -161,7 +161,12 @@ def test_a_picture_cut_off_in_the_middle_is_refused_or_made_whole_but_never_an_e
 
 @pytest.mark.parametrize(
     ("width", "height", "code"),
-    [(8000, 5001, "too_large"), (1, 40_000_001, "too_large"), (60_000, 60_000, "invalid_image"), (2**31 - 1, 2**31 - 1, "invalid_image")],
+    [
+        (8000, 5001, "too_large"),
+        (1, 40_000_001, "too_large"),
+        (60_000, 60_000, "invalid_image"),
+        (2**31 - 1, 2**31 - 1, "invalid_image"),
+    ],
 )
 def test_a_small_file_that_would_unfold_into_too_many_pixels_is_refused_before_it_does(person, width, height, code):
     body = png_header(width, height)

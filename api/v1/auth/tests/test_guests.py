@@ -164,7 +164,12 @@ def test_a_taken_name_and_a_taken_address_are_refused_in_the_same_words(as_guest
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"password": "short"}, "password"), ({"username": "a@b"}, "username"), ({"email": "x"}, "email"), ({"email": None}, "email")],
+    [
+        ({"password": "short"}, "password"),
+        ({"username": "a@b"}, "username"),
+        ({"email": "x"}, "email"),
+        ({"email": None}, "email"),
+    ],
 )
 def test_a_refused_upgrade_leaves_the_guest_a_guest(as_guest, guest, change, field):
     assert set(fields_of(as_guest.post(UPGRADE, {**ACCOUNT, **change}))) == {field}

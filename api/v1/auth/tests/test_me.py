@@ -71,7 +71,9 @@ def test_a_key_without_the_scope_is_told_which_it_lacks(as_bare_key):
     assert "account:read" in response.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic b3duZXI6cHc=", "bearer a.b.c", "Bearer é", "Token x", "x" * 5000])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic b3duZXI6cHc=", "bearer a.b.c", "Bearer é", "Token x", "x" * 5000]
+)
 def test_credentials_that_are_none_are_401(api, header):
     response = api.get(URL, HTTP_AUTHORIZATION=header)
     assert response.status_code == 401

@@ -40,7 +40,9 @@ def test_some_fields_can_be_changed_and_the_rest_stays(as_user, user):
 
 
 def test_what_is_not_the_persons_to_change_is_left_alone(as_user, user):
-    response = as_user.patch(URL, {"username": "root", "id": "x", "avatar": "/etc/passwd", "is_staff": True, "user": {"is_staff": True}})
+    response = as_user.patch(
+        URL, {"username": "root", "id": "x", "avatar": "/etc/passwd", "is_staff": True, "user": {"is_staff": True}}
+    )
     assert response.status_code == 200
     user.refresh_from_db()
     assert (user.username, user.is_staff, user.profile.avatar.name) == ("owner", False, "")
@@ -94,7 +96,9 @@ def test_a_wrong_value_is_refused_by_field_and_nothing_is_changed(as_user, chang
     assert values() == before
 
 
-@pytest.mark.parametrize("body", [b"[]", b"null", b"5", b'"x"', b'{"display_name": "\\ud800"}', b'{"display_name": "\xed\xa0\x80"}'])
+@pytest.mark.parametrize(
+    "body", [b"[]", b"null", b"5", b'"x"', b'{"display_name": "\\ud800"}', b'{"display_name": "\xed\xa0\x80"}']
+)
 def test_a_body_that_is_no_object_or_no_text_is_400(as_user, body):
     before = values()
     assert as_user.generic("PATCH", URL, body, content_type="application/json").status_code == 400
