@@ -125,7 +125,7 @@ def timeseries(window: Window, scope: Scope, period: Period, group_by: str | Non
     points: dict[tuple[datetime, Any], list[dict[str, Any]]] = defaultdict(list)
     if group_by in ("user_id", "api_key_id"):
         # As in a ranking: nobody's requests are no group, whichever cube is read.
-        rows = rows.exclude(**{group_by: NOBODY})
+        rows = rows.exclude(Q(**{group_by: NOBODY}) | Q(**{f"{group_by}__isnull": True}))
     kept = _busiest(rows, group_by) if group_by else None
     for row in rows.values(*keys).annotate(*_sums()).order_by("start"):
         value = row.get(group_by) if group_by else None

@@ -25,7 +25,7 @@ KEY_NAME = "Demo key"
 
 def ensure(env_file: Path) -> bool:
     """Make what is missing and write the file; False when the database has other data and is left alone."""
-    known = _read(env_file)
+    known = read(env_file)
     admin = User.objects.filter(username=USERNAME, is_superuser=True).first()
     if admin is None and User.objects.exists():
         return False
@@ -57,7 +57,8 @@ def ensure(env_file: Path) -> bool:
     return True
 
 
-def _read(path: Path) -> dict[str, str]:
+def read(path: Path) -> dict[str, str]:
+    """The credentials kept in the file; none when there is no file."""
     if not path.is_file():
         return {}
     pairs = (line.partition("=") for line in path.read_text().splitlines() if "=" in line)

@@ -44,7 +44,7 @@ class AuditEntryAdmin(KeysetAdmin):
 
     icon = "policy"
     keyset = ("created_at", "id")
-    list_display = ("created_at", "shown_action", "shown_actor", "shown_target", "via", "ip_address")
+    list_display = ("created_at", "shown_action", "shown_actor", "shown_target", "via", "address")
     list_filter = (
         ActionFilter,
         by("user", field="actor_id", title="actor", parameter="actor"),
@@ -63,10 +63,10 @@ class AuditEntryAdmin(KeysetAdmin):
         "shown_target",
         "target_id",
         "shown_changes",
-        "ip_address",
+        "address",
         "request_id",
     )
-    readonly_fields = ("shown_actor", "shown_target", "shown_changes")
+    readonly_fields = ("address", "shown_actor", "shown_target", "shown_changes")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """The entries an administrator may mean: an action's beginning, a target's or actor's name, or an id."""

@@ -82,7 +82,7 @@ class APILogAdmin(KeysetAdmin):
         "shown_time",
         "shown_user",
         "shown_key",
-        "shown_address",
+        "address",
     )
     list_filter = (
         by("user", field="user_id", title="user", parameter="user"),
@@ -107,9 +107,9 @@ class APILogAdmin(KeysetAdmin):
         "bytes_out",
         "shown_user",
         "shown_key",
-        "shown_address",
+        "address",
     )
-    readonly_fields = ("shown_moment", "shown_address", "shown_status", "shown_time", "shown_user", "shown_key")
+    readonly_fields = ("shown_moment", "address", "shown_status", "shown_time", "shown_user", "shown_key")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """The request with an id: the one thing an index finds in free text."""
@@ -130,11 +130,6 @@ class APILogAdmin(KeysetAdmin):
     def shown_moment(self, row: APILog) -> str:
         """When, to the millisecond."""
         return f"{row.timestamp:%Y-%m-%d %H:%M:%S}.{row.timestamp.microsecond // 1000:03d}"
-
-    @display(description="address", empty_value="-")
-    def shown_address(self, row: APILog) -> str | None:
-        """From where."""
-        return row.ip_address
 
     @display(description="status", label={"2xx": "success", "3xx": "info", "4xx": "warning", "5xx": "danger"})
     def shown_status(self, row: APILog) -> tuple[str, int]:

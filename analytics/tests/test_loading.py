@@ -105,7 +105,7 @@ class TestOnce:
 
 @pytest.mark.django_db(transaction=True)
 class TestACrash:
-    @pytest.mark.parametrize("statement", ["INSERT_LOG", "UPSERT_ROLLUP", "KEY_USES", "UPSERT_USAGE"])
+    @pytest.mark.parametrize("statement", ["INSERT_LOG", "UPSERT_ROLLUP", "UPSERT_DETAIL", "KEY_USES", "UPSERT_USAGE"])
     def test_inside_the_transaction_leaves_nothing_behind_and_a_repeat_loads_all(self, monkeypatch, user, statement):
         made = make_key(user)
         chunk = Chunk("a.log", 0, line(user_id=user.pk, api_key_id=made.key.pk) * 1 + line())

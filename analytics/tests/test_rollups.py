@@ -23,9 +23,7 @@ DIMENSIONS = {
     Cube.DETAIL: ("user_id", "api_key_id", "method", "endpoint", "status_class"),
 }
 NEUTRAL = {"user_id": NOBODY, "api_key_id": NOBODY, "method": "", "endpoint": "", "status_class": 0}
-NEEDS_USER = {Cube.USER, Cube.DETAIL}
-NEEDS_KEY = {Cube.KEY}
-STEPS = {Period.MINUTE: "minute", Period.HOUR: "hour", Period.DAY: "day"}
+MEASURES = ("requests", "bytes_in", "bytes_out", "duration_us")
 
 
 def bucket_of(duration):
@@ -37,9 +35,16 @@ def start_of(moment, period):
     return moment.replace(second=0, microsecond=0, **day)
 
 
+def is_kept(cube, period, start, row, since):
+    """Which sums there are: nobody's and keyless requests have no cube of their own, old minutes and detailed ones no row."""
+    if (cube in (Cube.USER, Cube.DETAIL) and row.user_id is None) or (cube is Cube.KEY and row.api_key_id is None):
+        return False
+    return period is not Period.MINUTE or (start >= since and cube is not Cube.DETAIL)
+
+
 def recount(since):
-    """All rollups there should be, from the rows of the log."""
-    sums = {}
+    """All rollups there should be, from the rows of the log: sums, and requests by latency bucket."""
+    sums, histograms = {}, {}
     for row in APILog.objects.all():
         facts = {
             "user_id": row.user_id or NOBODY,
@@ -49,25 +54,27 @@ def recount(since):
             "status_class": row.status_code // 100,
         }
         for cube, names in DIMENSIONS.items():
-            if (cube in NEEDS_USER and row.user_id is None) or (cube in NEEDS_KEY and row.api_key_id is None):
-                continue
-            kept = tuple((facts if name in names else NEUTRAL)[name] for name in NEUTRAL)
+            dimensions = tuple((facts if name in names else NEUTRAL)[name] for name in NEUTRAL)
             for period in Period:
                 start = start_of(row.timestamp, period)
-                if period is Period.MINUTE and (start < since or cube is Cube.DETAIL):
-                    continue
-                cell = sums.setdefault((cube.value, period.value, start, *kept), Counter())
-                cell.update(requests=1, bytes_in=row.bytes_in, bytes_out=row.bytes_out, duration_us=row.duration_us)
-                if cube is not Cube.DETAIL:
-                    cell[bucket_of(row.duration_us)] += 1
-    return {key: dict(cell) for key, cell in sums.items()}
+                if is_kept(cube, period, start, row, since):
+                    key = (cube.value, period.value, start, *dimensions)
+                    sums.setdefault(key, Counter()).update(
+                        requests=1, bytes_in=row.bytes_in, bytes_out=row.bytes_out, duration_us=row.duration_us
+                    )
+                    histograms.setdefault(key, Counter()).update([bucket_of(row.duration_us)])
+    return {
+        key: (*(cell[name] for name in MEASURES), None if key[0] == Cube.DETAIL else dict(histograms[key]))
+        for key, cell in sums.items()
+    }
 
 
 def stored():
-    measures = ("requests", "bytes_in", "bytes_out", "duration_us")
     return {
-        (row["cube"], row["period"], row["start"], *(row[name] for name in NEUTRAL)): {name: row[name] for name in measures}
-        | dict(zip(row["latency_buckets"] or [], row["latency_counts"] or [], strict=True))
+        (row["cube"], row["period"], row["start"], *(row[name] for name in NEUTRAL)): (
+            *(row[name] for name in MEASURES),
+            None if row["latency_buckets"] is None else dict(zip(row["latency_buckets"], row["latency_counts"], strict=True)),
+        )
         for row in Rollup.objects.values()
     }
 

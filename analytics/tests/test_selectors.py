@@ -7,9 +7,11 @@ import pytest
 
 from analytics import selectors
 from analytics.choices import Period
+from analytics.housekeeping import purge
+from analytics.models import UsageStats
 from analytics.selectors import Scope
 from analytics.tests.factories import line, log, log_requests
-from analytics.windows import HOUR, Window, floor
+from analytics.windows import HOUR, STEP, Window, floor
 from core.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +91,7 @@ def test_totals_equal_a_recount_in_every_scope(traffic, scope):
         assert found["mean_ms"] is None
 
 
-@pytest.mark.parametrize("name", ["everything", "a user", "a key", "an endpoint", "an endpoint and method"])
+@pytest.mark.parametrize("name", ["everything", "a user", "a key", "an endpoint", "an endpoint and method", "a user's failures"])
 def test_percentiles_are_within_a_quarter_of_the_true_ones(traffic, name):
     scope = SCOPES[name]
     found = selectors.totals(LAST_HOUR, scope)
@@ -99,7 +101,7 @@ def test_percentiles_are_within_a_quarter_of_the_true_ones(traffic, name):
         assert found[label] == pytest.approx(true, rel=0.25)
 
 
-@pytest.mark.parametrize("name", ["a user's failures", "a user's endpoint", "all at once"])
+@pytest.mark.parametrize("name", ["a user's endpoint", "all at once"])
 def test_where_no_histogram_is_kept_there_is_no_percentile_rather_than_a_wrong_one(traffic, name):
     assert selectors.totals(LAST_HOUR, SCOPES[name])["p95_ms"] is None
 
@@ -145,15 +147,28 @@ class TestTimeseries:
 
     @pytest.mark.parametrize("group_by", ["endpoint", "method", "status_class", "user_id", "api_key_id"])
     @pytest.mark.parametrize("scope", [Scope(), Scope(user_id=BOB), Scope(endpoint=CHAT)], ids=["all", "a user", "an endpoint"])
-    def test_groups_equal_a_recount_and_nobody_is_no_group(self, traffic, group_by, scope):
-        points = selectors.timeseries(LAST_HOUR, scope, Period.HOUR, group_by)
+    @pytest.mark.parametrize("period", [Period.MINUTE, Period.HOUR])
+    def test_groups_equal_a_recount_and_nobody_is_no_group(self, traffic, group_by, scope, period):
+        points = selectors.timeseries(LAST_HOUR, scope, period, group_by)
         expected = {}
         for hit in matching(traffic, scope):
             value = hit["status_code"] // 100 if group_by == "status_class" else hit[group_by]
             if value is not None:
-                expected[value] = expected.get(value, 0) + 1
-        assert {point[group_by]: point["requests"] for point in points} == expected
-        assert {point["start"] for point in points} == {HOUR_AGO}
+                key = (floor(hit["timestamp"], STEP[period]), value)
+                expected[key] = expected.get(key, 0) + 1
+        assert {(point["start"], point[group_by]): point["requests"] for point in points} == expected
+
+    @pytest.mark.parametrize("period", [Period.MINUTE, Period.HOUR])
+    @pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+    def test_every_scope_adds_up_in_every_grain(self, traffic, scope, period):
+        points, hits = selectors.timeseries(LAST_HOUR, scope, period, None), matching(traffic, scope)
+        assert len(points) == HOUR / STEP[period]
+        for name in ("bytes_in", "bytes_out"):
+            assert sum(point[name] for point in points) == sum(hit[name] for hit in hits)
+        for point in points:
+            inside = [hit for hit in hits if floor(hit["timestamp"], STEP[period]) == point["start"]]
+            assert point["requests"] == len(inside)
+            assert point["errors"] == sum(hit["status_code"] >= 400 for hit in inside)
 
     def test_of_many_values_the_twenty_busiest_are_kept_and_the_rest_is_one(self):
         log(*(line(HOUR_AGO, endpoint=f"/api/v1/chat/{number:02}/") for number in range(25) for _ in range(number + 1)))
@@ -182,8 +197,6 @@ def test_a_window_of_days_hours_and_minutes_counts_each_request_once():
 
 
 def test_a_window_older_than_the_hours_kept_is_answered_from_days(settings):
-    from analytics.housekeeping import purge
-
     old = floor(NOW, timedelta(days=1)) - timedelta(days=settings.ROLLUP_HOUR_RETENTION_DAYS + 10)
     log_requests(4, at=old + timedelta(hours=20))
     purge()
@@ -198,3 +211,33 @@ def test_summaries_cost_a_fixed_number_of_queries(traffic, django_assert_num_que
         selectors.top(LAST_HOUR, Scope(), ("user_id",))
     with django_assert_num_queries(2):
         selectors.timeseries(LAST_HOUR, Scope(), Period.MINUTE, "endpoint")
+
+
+def test_percentiles_over_time_are_those_of_each_step(traffic):
+    series = selectors.latency_series(Window(HOUR_AGO - HOUR, HOUR_AGO + HOUR), Scope(user_id=BOB), Period.HOUR)
+    totals = selectors.totals(LAST_HOUR, Scope(user_id=BOB))
+    assert series == {HOUR_AGO: (totals["p50_ms"], totals["p95_ms"])}
+    assert selectors.latency_series(LAST_HOUR, SCOPES["a user's endpoint"], Period.HOUR) == {}
+
+
+def test_messages_by_day_are_everybodys_or_one_users(user, other):
+    today = NOW.date()
+    for owner, days_ago, messages, media in (
+        (user, 0, 3, 1),
+        (other, 0, 4, 0),
+        (user, 1, 5, 5),
+        (user, 9, 7, 7),
+        (other, 1, 0, 0),
+    ):
+        UsageStats.objects.create(user=owner, date=today - timedelta(days=days_ago), messages_sent=messages, media_sent=media)
+    first = today - timedelta(days=2)
+    assert selectors.messages_by_day(first) == {today: (7, 1), today - timedelta(days=1): (5, 5)}
+    assert selectors.messages_by_day(first, user_id=other.pk) == {today: (4, 0)}
+
+
+def test_recent_endpoints_are_named_once_in_order():
+    log_requests(2, endpoint=ROOMS)
+    log_requests(2, endpoint=CHAT, status_code=500)
+    log_requests(1, at=NOW - timedelta(days=9), endpoint="/api/v1/old/")
+    assert selectors.recent_endpoints() == [CHAT, ROOMS]
+    assert selectors.recent_endpoints(limit=1) == [CHAT]

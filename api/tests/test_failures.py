@@ -238,7 +238,7 @@ class TestBodies:
         assert response.status_code in (400, 401)
         assert response["Content-Type"] == "application/json"
 
-    @pytest.mark.parametrize("length", ["-1", "abc", "", "1e3", "٣"])
+    @pytest.mark.parametrize("length", ["-1", "abc", "", "1e3"])
     def test_a_nonsense_content_length_is_no_crash(self, length):
         response = Client(raise_request_exception=False).generic(
             "POST", "/api/v1/test/echo/", b"{}", content_type="application/json", CONTENT_LENGTH=length

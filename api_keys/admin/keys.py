@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
@@ -124,7 +125,7 @@ class APIKeyAdmin(AdministratorAdmin):
     @display(description="key")
     def shown_key(self, key: APIKey) -> str:
         """Its beginning and last four."""
-        return key.masked
+        return format_html('<span class="font-mono whitespace-nowrap">{}</span>', key.masked)
 
     @display(description="status", label={"active": "success", "inactive": "warning", "expired": "warning", "revoked": "danger"})
     def shown_status(self, key: APIKey) -> str:

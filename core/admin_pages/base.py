@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from core.admin_pages.decorators import display
 from core.exceptions import DomainError
 
 _REFUSAL = "_atelier_refusal"
@@ -136,6 +137,11 @@ class AdministratorAdmin(ModelAdmin):
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
         """The services write the audit trail."""
+
+    @display(description="address", empty_value="-")
+    def address(self, thing: Any) -> str | None:
+        """From where."""
+        return thing.ip_address
 
     def back_to(self, object_id: Any) -> HttpResponseRedirect:
         """To the page of one thing."""

@@ -43,7 +43,7 @@ def format_line(  # noqa: PLR0913 - the columns
     request_id: str,
     module: str,
 ) -> bytes:
-    """One line. `endpoint` must already be escaped; ids are UUIDs as text; times are microseconds; an unknown method is `OTHER`."""
+    """One line. `endpoint` must already be escaped; ids are text; times microseconds; an unknown method is `OTHER`."""
     return (
         f"{record_id}\t{timestamp_us}\t{method if method in _METHODS else 'OTHER'}\t{endpoint}\t{status_code}\t{duration_us}"
         f"\t{bytes_in}\t{bytes_out}\t{ip_address or _NULL}\t{user_id or _NULL}\t{api_key_id or _NULL}\t{request_id}\t{module}\n"

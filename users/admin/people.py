@@ -27,7 +27,25 @@ MAX_SHOWN_SESSIONS = 20
 _EDITABLE = ("username", "email", "first_name", "last_name", "max_messages_per_day", "is_active", "is_staff", "is_superuser")
 
 
-class NewUserForm(ServiceForm):
+class UserForm(ServiceForm):
+    """An account, with hints that fit this platform."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        hints = {
+            "username": "Letters, digits, dot, dash, plus and underscore.",
+            "is_active": "Off: every access ends at once, in all processes.",
+            "is_staff": "An administrator: sees and manages everything, here and through the API.",
+            "is_superuser": "May also make others superusers.",
+        }
+        for name, hint in hints.items():
+            if name in self.fields:
+                self.fields[name].help_text = hint
+        if "is_staff" in self.fields:
+            self.fields["is_staff"].label = "Administrator"
+
+
+class NewUserForm(UserForm):
     """An account to be made; the rules for passwords are the service's."""
 
     password = forms.CharField(
@@ -43,6 +61,7 @@ class UserAdmin(AdministratorAdmin):
     """Accounts."""
 
     icon = "group"
+    form = UserForm
     list_display = ("username", "email", "shown_state", "shown_role", "max_messages_per_day", "last_login", "created_at")
     list_filter = (
         ("is_active", BooleanRadioFilter),

@@ -46,7 +46,7 @@ class SessionAdmin(AdministratorAdmin):
 
     icon = "devices"
     menu_order = 1
-    list_display = ("shown_user", "user_agent", "ip_address", "created_at", "last_used_at", "expires_at", "shown_state")
+    list_display = ("shown_user", "device", "address", "created_at", "last_used_at", "expires_at", "shown_state")
     list_filter = (
         SessionStateFilter,
         by("user", field="user_id", title="user", parameter="user"),
@@ -59,7 +59,7 @@ class SessionAdmin(AdministratorAdmin):
     fields = (
         "user",
         "user_agent",
-        "ip_address",
+        "address",
         "created_at",
         "last_used_at",
         "rotated_at",
@@ -91,6 +91,11 @@ class SessionAdmin(AdministratorAdmin):
     def shown_user(self, session: Session) -> str:
         """Whose it is."""
         return session.user.username
+
+    @display(description="device", ordering="user_agent")
+    def device(self, session: Session) -> str:
+        """As it called itself."""
+        return session.user_agent[:80] or "unknown"
 
     @display(description="state", label={"active": "success", "expired": "warning", "revoked": "danger"})
     def shown_state(self, session: Session) -> str:
