@@ -1,6 +1,6 @@
 """Retention of rollups (minutes for days, hours for a year, days for ever) and of loaded spool files' marks."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -32,8 +32,8 @@ def purge() -> dict[str, int]:
     return {"rollups": deleted, "spool_files": marks}
 
 
-def _delete_before(period: int, moment: object) -> int:
-    total = 0
+def _delete_before(period: int, moment: datetime) -> int:
+    total: int = 0
     while True:
         with connection.cursor() as cursor:
             cursor.execute(_DELETE, [period, _CUBES, moment, BATCH])

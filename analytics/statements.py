@@ -52,8 +52,10 @@ _CELLS = (
     "(period, start, cube, user_id, api_key_id, method, endpoint, status_class, bucket, requests, bytes_in, bytes_out, "
     "duration_us)"
 )
+_MEASURES = "requests, bytes_in, bytes_out, duration_us"
 _SUMS = "sum(requests), sum(bytes_in), sum(bytes_out), sum(duration_us)"
 _DIMENSIONS = "cube, period, start, user_id, api_key_id, method, endpoint, status_class"
+_CELLS = f"(period, start, cube, user_id, api_key_id, method, endpoint, status_class, bucket, {_MEASURES})"
 
 # Cells are the batch summed up, one for each latency bucket; later statements make the coarser ones from the finer ones.
 # GROUPING() has a bit for each dimension that a row's grouping set lacks.
@@ -98,7 +100,7 @@ LOCK_SUMS = "SELECT pg_advisory_xact_lock(hashtextextended('analytics.sums', 0))
 
 _UPSERT = f"""
 INSERT INTO analytics_rollup AS kept
-  ({_DIMENSIONS}, requests, bytes_in, bytes_out, duration_us, latency_buckets, latency_counts)
+  ({_DIMENSIONS}, {_MEASURES}, latency_buckets, latency_counts)
 SELECT {_DIMENSIONS}, {_SUMS},
   array_agg(bucket) FILTER (WHERE bucket >= 0), array_agg(requests) FILTER (WHERE bucket >= 0)
 FROM request_cells

@@ -34,7 +34,7 @@ def lazy_user(principal: Principal) -> Any:
 
 
 def _load(principal: Principal) -> User:
-    user = User.objects.filter(pk=principal.user_id, is_active=True).first()
+    user: User | None = User.objects.filter(pk=principal.user_id, is_active=True).first()
     if user is None:
         raise NotAuthenticated("The account is gone.")
     return user

@@ -1,7 +1,7 @@
 """The schema generator: the envelope around every answer, the errors an operation can give, tags and examples."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.permissions import BasePermission
@@ -28,14 +28,14 @@ def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-class EnvelopeAutoSchema(AutoSchema):  # type: ignore[no-untyped-call]
+class EnvelopeAutoSchema(AutoSchema):
     """One operation."""
 
     def get_tags(self) -> list[str]:
         """The API package: auth, users, api-keys, analytics, or a module's."""
         return [self.path.removeprefix(PREFIX).split("/")[0]]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         """The docstring, and the scope a key needs."""
         text: str = super().get_description() or ""
         if scope := self._scope():
@@ -58,7 +58,7 @@ class EnvelopeAutoSchema(AutoSchema):  # type: ignore[no-untyped-call]
     def _permissions(self, kind: type[BasePermission]) -> bool:
         return any(isinstance(permission, kind) for permission in self.view.get_permissions())
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for code, body in bodies.items():
             content = body.get("content", {}).get("application/json")

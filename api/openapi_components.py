@@ -95,7 +95,7 @@ _EXAMPLES: dict[int, tuple[str, str]] = {
 
 IDEMPOTENCY_PARAMETER = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},  # type: ignore[arg-type]
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
     description="The same key with the same body gets the first answer again for 24 hours.",
 )

@@ -1,8 +1,8 @@
 """The main job of the product, end to end, as anybody outside could do it: over HTTP against a running server.
 
-An administrator signs in, makes an account and a key for it; an integrator calls with the key; the call is authenticated, limited,
-logged and counted; the key is revoked and the next call refused. The tour has its own small client, since `core.outgoing`
-rightly refuses to talk to this machine. What it made it removes again, also when a step fails.
+An administrator signs in, makes an account and a key for it; an integrator calls with the key; the call is authenticated,
+limited, logged and counted; the key is revoked and the next call refused. The tour has its own small client, since
+`core.outgoing` rightly refuses to talk to this machine. What it made it removes again, also when a step fails.
 """
 
 import json
@@ -12,9 +12,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -118,8 +118,11 @@ class Tour:
             told(f"as {tokens['user']['username']}")
         try:
             self._main_job(admin)
-        finally:
-            self._clean_up(admin)
+        except BaseException:
+            with suppress(TourFailed):
+                self._clean_up(admin)
+            raise
+        self._clean_up(admin)
         self.say("Everything is as promised.")
 
     def _main_job(self, admin: Client) -> None:
@@ -186,7 +189,7 @@ class Tour:
             endpoints = [entry["endpoint"] for entry in summary["top_endpoints"]]
             _check(summary["requests"] >= calls, f"it counts {summary['requests']} requests")
             _check(_ME in endpoints, f"its endpoints are {endpoints}")
-            told(f"{summary['requests']} requests, {summary['errors']} errors, p95 {summary['p95_ms']} ms")
+            told(f"{summary['requests']} requests, {summary['errors']} of them refused, p95 {summary['p95_ms']} ms")
         with self._step("... and so do the time series of the charts") as told:
             path = f"/api/v1/analytics/timeseries/?user={self.user_id}&bucket=hour"
             counted = sum(point["requests"] for point in admin.expect(HTTPStatus.OK, "GET", path).data)
@@ -194,8 +197,8 @@ class Tour:
             told(f"{counted} requests in the last day")
 
     def _days(self, integrator: Client) -> list[dict[str, Any]]:
-        today = datetime.now(UTC).date().isoformat()
-        path = f"/api/v1/analytics/usage-stats/?date_from={_day_before(today)}"
+        # From yesterday on, so that a tour over midnight finds its day.
+        path = f"/api/v1/analytics/usage-stats/?date_from={datetime.now(UTC).date() - timedelta(days=1)}"
         days: list[dict[str, Any]] = integrator.expect(HTTPStatus.OK, "GET", path).data
         _check(all(day["user_id"] == self.user_id for day in days), "the key sees statistics of others")
         return days
@@ -243,8 +246,3 @@ def _until(ask: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         _check(time.monotonic() < deadline, f"nothing after {PATIENCE_SECONDS:.0f} s; does the shipper run?")
         time.sleep(0.2)
     return found
-
-
-def _day_before(day: str) -> str:
-    """So that a tour over midnight finds its day."""
-    return datetime.fromtimestamp(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp() - 86_400, UTC).date().isoformat()

@@ -1,6 +1,6 @@
 """Base views: the gate's limits and idempotency around DRF's life cycle."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, ClassVar, cast
 
@@ -85,10 +85,10 @@ class GateMixin(views.APIView):
             self._run_once(request, idempotency.checked_key(header))
 
     def _run_once(self, request: Request, key: str) -> None:
-        handler = self.post
+        handler: Callable[..., Response] = self.post  # type: ignore[has-type]
         raw = request._request
         payload = b"\x1f".join([raw.get_full_path().encode(), (raw.content_type or "").encode(), raw.body])
-        principal = request.auth
+        principal: Principal | None = request.auth  # type: ignore[assignment]
         caller = principal.caller if principal is not None else f"ip:{context.current().ip_address}"
 
         def post(request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -37,7 +37,7 @@ class APIKeyHasher(BasePasswordHasher):
         salt = self.decode(encoded)["salt"]
         return salt in settings.API_KEY_PEPPERS and hmac.compare_digest(self.encode(password, salt), encoded)
 
-    def safe_summary(self, encoded: str) -> dict[str, Any]:
+    def safe_summary(self, encoded: str) -> Any:
         """What an admin may see."""
         parts = self.decode(encoded)
         return {"algorithm": parts["algorithm"], "pepper": parts["salt"]}

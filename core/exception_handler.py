@@ -107,8 +107,6 @@ def _drf(exc: drf.APIException) -> tuple[int, dict[str, Any], dict[str, str]]:
     headers: dict[str, str] = {}
     if isinstance(exc, drf.NotAuthenticated | drf.AuthenticationFailed):
         headers["WWW-Authenticate"] = AUTHENTICATE
-    if isinstance(exc, drf.Throttled) and exc.wait:
-        headers["Retry-After"] = str(math.ceil(exc.wait))
     codes = exc.get_codes()
     code = codes if isinstance(codes, str) else "error"
     return exc.status_code, error_body(_CODES.get(code, code), str(exc.detail)), headers

@@ -37,7 +37,7 @@ class BoundedSearchFilter(SearchFilter):
 
     search_description = f"Words to look for, at most {MAX_SEARCH_LENGTH} characters."
 
-    def get_search_terms(self, request: Request) -> Sequence[str]:
+    def get_search_terms(self, request: Request) -> list[str]:
         """The words. Raises Invalid on text that is too long or holds NUL."""
         text = request.query_params.get(self.search_param, "")
         if len(text) > MAX_SEARCH_LENGTH:

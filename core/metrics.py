@@ -32,9 +32,11 @@ def request_seconds() -> Counter:
 def exposition() -> bytes:
     """The text of /metrics."""
     _pending.flush()
+    # There before the first one, so that an alert can see it rise from 0.
+    limit_fallbacks()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
     return generate_latest(REGISTRY)
 

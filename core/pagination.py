@@ -40,7 +40,7 @@ def _bounded_int(request: Request, name: str, default: int, highest: int) -> int
 class PageNumberPagination(BasePagination):
     """`page` and `page_size`; two queries whatever the page."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: "APIView | None" = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: "APIView | None" = None) -> list[Any]:
         """The rows of the asked page. Raises Invalid."""
         size = _bounded_int(request, "page_size", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         number = _bounded_int(request, "page", 1, MAX_OFFSET // size)
@@ -84,7 +84,7 @@ class KeysetPagination(BasePagination):
 
     keyset: ClassVar[tuple[str, ...]] = ("created_at", "id")
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: "APIView | None" = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: "APIView | None" = None) -> list[Any]:
         """One page and a look at whether there is another. Raises Invalid."""
         self.fields: tuple[str, ...] = getattr(view, "keyset", self.keyset)
         self.size = _bounded_int(request, "page_size", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)

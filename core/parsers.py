@@ -1,7 +1,7 @@
 """The one JSON parser: bounded in size and depth, UTF-8 only, refusing lone surrogates and NaN."""
 
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 from django.conf import settings
@@ -25,7 +25,7 @@ class JSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: BinaryIO, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """The parsed body. Raises ParseError (400) or BodyTooLarge (413)."""
         limit = settings.MAX_JSON_BODY_BYTES
         body = stream.read(limit + 1)

@@ -17,7 +17,7 @@ class UsernameOrEmailBackend(ModelBackend):
         """The account when name and password fit and it may sign in, else None."""
         if not username or password is None or len(password) > 128:
             return None
-        user = User.objects.named(username).filter(is_guest=False).first()
+        user: User | None = User.objects.named(username).filter(is_guest=False).first()
         if user is None:
             # The time of one hash, as a known account would take.
             User().set_password(password)

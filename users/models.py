@@ -80,7 +80,7 @@ class User(AbstractUser):
 
     def clean(self) -> None:
         super().clean()
-        self.email = self.email or None  # type: ignore[assignment]
+        self.email = self.email or None
 
     @property
     def is_expired_guest(self) -> bool:

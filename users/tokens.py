@@ -50,7 +50,7 @@ def _backend() -> KeyringBackend:
         signing_key=next(iter(settings.JWT_SIGNING_KEYS.values())),
         audience=settings.JWT_AUDIENCE,
         issuer=settings.JWT_ISSUER,
-        leeway=settings.SIMPLE_JWT["LEEWAY"],
+        leeway=settings.JWT_LEEWAY_SECONDS,
     )
 
 
@@ -102,8 +102,7 @@ def make_pair(session: Session, refresh: SessionRefreshToken) -> TokenPair:
     access = SessionAccessToken()
     for token in (access, refresh):
         token["sub"], token["sid"] = str(session.user_id), str(session.pk)
-    lifetime = settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
-    return TokenPair(str(access), str(refresh), int(lifetime.total_seconds()))
+    return TokenPair(str(access), str(refresh), int(settings.ACCESS_TOKEN_LIFETIME.total_seconds()))
 
 
 def read_access(token: str) -> Claims:

@@ -33,7 +33,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if _away_until:
                 _away_until = now + ATTEMPT_SECONDS
         try:
-            connection = super().get_new_connection(conn_params)  # type: ignore[misc]
+            connection = super().get_new_connection(conn_params)
         except (PoolTimeout, DriverError) as error:
             with _lock:
                 _away_until = time.monotonic() + RETRY_AFTER_SECONDS

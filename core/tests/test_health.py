@@ -143,7 +143,9 @@ class TestMetrics:
         settings.METRICS_PUBLIC = True
         assert client.get("/metrics").status_code == 200
 
-    @pytest.mark.parametrize("header", [None, "", "Bearer ", "Bearer wrong", "Bearer s3cret-token-", "Basic s3cret", "Bearer \xff"])
+    @pytest.mark.parametrize(
+        "header", [None, "", "Bearer ", "Bearer wrong", "Bearer s3cret-token-", "Basic s3cret", "Bearer \xff"]
+    )
     def test_with_a_token_set_others_see_nothing_there(self, client, settings, header):
         settings.METRICS_TOKEN = "s3cret-token"
         settings.METRICS_PUBLIC = True

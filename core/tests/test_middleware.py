@@ -16,7 +16,9 @@ from core.request_log.spool import whole_lines
 
 def rows():
     """What was spooled so far."""
-    found = [line for path in sorted(django_settings.SPOOL_DIR.glob("*.log")) for line in whole_lines(path, 0, 1 << 24).splitlines()]
+    found = [
+        line for path in sorted(django_settings.SPOOL_DIR.glob("*.log")) for line in whole_lines(path, 0, 1 << 24).splitlines()
+    ]
     return [dict(zip(COLUMNS, line.decode().split("\t"), strict=True)) for line in found]
 
 
@@ -68,7 +70,9 @@ class TestLog:
         assert row["module"] == "users"
 
     @pytest.mark.django_db
-    @pytest.mark.parametrize("path", ["/api/v1/nothing/", "/api/", "/api/v1/users/\t/", "/api/v1/users/%0a/", "/api/" + "x" * 5000])
+    @pytest.mark.parametrize(
+        "path", ["/api/v1/nothing/", "/api/", "/api/v1/users/\t/", "/api/v1/users/%0a/", "/api/" + "x" * 5000]
+    )
     def test_all_unknown_paths_are_one_endpoint(self, api, path):
         assert api.get(path).status_code == 404
         (row,) = rows()

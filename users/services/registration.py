@@ -44,7 +44,7 @@ def register(*, username: str, email: str, password: str, display_name: str = ""
         except IntegrityError:
             # Two at once: the other one won.
             by_email = User.objects.filter(email__lower=email).exists()
-            _tell(MailKind.ALREADY_REGISTERED if by_email else MailKind.USERNAME_TAKEN, email, may_write)
+            _tell(MailKind.ALREADY_REGISTERED if by_email else MailKind.USERNAME_TAKEN, email, may_write=may_write)
 
 
 def _create(user: User, display_name: str, *, may_write: bool) -> None:
@@ -82,7 +82,7 @@ def confirm_email(*, token: str) -> User:
     except signing.BadSignature as error:
         raise refusal from error
     with transaction.atomic():
-        user = User.objects.select_for_update().filter(pk=UUID(claim["user"]), is_active=True).first()
+        user: User | None = User.objects.select_for_update().filter(pk=UUID(claim["user"]), is_active=True).first()
         if user is None or user.email != claim["email"]:
             raise refusal
         if user.email_verified_at is None:

@@ -134,8 +134,7 @@ def open_session(*, user: User) -> SignIn:
 
 
 def _expiry(now: datetime, absolute: datetime) -> datetime:
-    lifetime: timedelta = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
-    return min(now + lifetime, absolute)
+    return min(now + settings.REFRESH_TOKEN_LIFETIME, absolute)
 
 
 def refresh_session(*, token: str) -> SignIn:

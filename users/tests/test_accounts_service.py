@@ -1,5 +1,7 @@
 """Accounts as administrators manage them, and the end of access, below HTTP."""
 
+import io
+
 import pytest
 from django.core.files.storage import default_storage
 
@@ -170,15 +172,15 @@ def test_deleting_takes_everything_but_the_audit_trail(chief, person):
     pk = person.pk
     accounts.delete_user(user=person, actor=chief)
     assert not User.objects.filter(pk=pk).exists()
-    assert not (Session.objects.exists() or APIKey.objects.exists() or UserProfile.objects.filter(user_id=pk).exists())
+    assert not Session.objects.exists()
+    assert not APIKey.objects.exists()
+    assert not UserProfile.objects.filter(user_id=pk).exists()
     entry = last_entry("user.deleted")
     assert (entry.target_id, entry.target_label, entry.actor_id) == (str(pk), "owner", chief.pk)
     assert "session.created" in actions()
 
 
 def test_a_deleted_account_leaves_no_picture_behind(chief, person, django_capture_on_commit_callbacks):
-    import io
-
     body = picture()
     name = profiles.set_avatar(user_id=person.pk, upload=io.BytesIO(body), size=len(body)).avatar.name
     assert default_storage.exists(name)

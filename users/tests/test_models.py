@@ -110,4 +110,6 @@ def test_deleting_an_account_takes_its_profile_sessions_and_letters_along():
     sessions.open_session(user=user)
     OutgoingMail.objects.create(kind="password_reset", to=user.email, user=user)
     user.delete()
-    assert not (UserProfile.objects.exists() or Session.objects.exists() or OutgoingMail.objects.exists())
+    assert not UserProfile.objects.exists()
+    assert not Session.objects.exists()
+    assert not OutgoingMail.objects.exists()

@@ -7,10 +7,10 @@ import pytest
 import time_machine
 from django.core import mail, signing
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from core.exceptions import Invalid
+from core.exceptions import DomainError, Invalid
 from core.models import AuditEntry
 from users import mailing
 from users.exceptions import InvalidLink, RegistrationClosed
@@ -120,7 +120,7 @@ def test_of_two_registrations_at_once_one_is_made_and_the_other_is_told_by_lette
         try:
             # The winner's row is not committed yet: nothing is found, and the INSERT waits for it.
             registration.register(**new())
-        except Exception as error:
+        except (DomainError, ValidationError, DatabaseError) as error:
             errors.append(error)
         finally:
             connection.close()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import jwt
 import pytest
 import time_machine
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.utils import timezone
 
 from users import tokens
@@ -133,8 +134,6 @@ def test_another_hash_with_the_right_secret_is_refused(pair, algorithm):
 
 
 def test_a_token_signed_with_a_public_key_algorithm_is_refused(pair):
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     with pytest.raises(InvalidToken):
         tokens.read_access(signed(claims_of(pair.access), algorithm="RS256", secret=private))

@@ -56,7 +56,7 @@ class UsageStatsSerializer(serializers.ModelSerializer[UsageStats]):
 
 class TotalsSerializer(serializers.Serializer[Any]):
     requests = serializers.IntegerField(min_value=0)
-    errors = serializers.IntegerField(min_value=0, help_text="4xx and 5xx.")
+    errors = serializers.IntegerField(min_value=0, help_text="4xx and 5xx.")  # type: ignore[assignment]
     server_errors = serializers.IntegerField(min_value=0)
     bytes_in = serializers.IntegerField(min_value=0)
     bytes_out = serializers.IntegerField(min_value=0)
@@ -65,7 +65,7 @@ class TotalsSerializer(serializers.Serializer[Any]):
 
 class RankedSerializer(serializers.Serializer[Any]):
     requests = serializers.IntegerField(min_value=0)
-    errors = serializers.IntegerField(min_value=0)
+    errors = serializers.IntegerField(min_value=0)  # type: ignore[assignment]
     mean_ms = serializers.FloatField()
 
 

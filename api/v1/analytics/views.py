@@ -71,7 +71,7 @@ class APILogViewSet(ListModelMixin, GenericViewSet):
         filters=True,
         parameters=[
             OpenApiParameter("format", OpenApiTypes.STR, enum=["csv", "ndjson"], default="csv"),
-            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_EXPORT, "default": 100_000}),  # type: ignore[arg-type]
+            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_EXPORT, "default": 100_000}),
         ],
         responses={
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="CSV with a header line."),

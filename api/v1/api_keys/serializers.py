@@ -50,7 +50,7 @@ class NewAPIKeySerializer(APIKeySerializer):
     key = serializers.CharField(read_only=True, help_text="The raw key, shown this once.")
 
     class Meta(APIKeySerializer.Meta):
-        fields = (*APIKeySerializer.Meta.fields, "key")  # type: ignore[assignment]
+        fields: Any = (*APIKeySerializer.Meta.fields, "key")
         read_only_fields = fields
 
 

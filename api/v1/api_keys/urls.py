@@ -1,11 +1,13 @@
 """Routes of /api/v1/api-keys/."""
 
+from typing import Any
+
 from django.urls import path
 
 from api.v1.api_keys.usage_views import KeyUsageView
 from api.v1.api_keys.views import APIKeyViewSet, ScopesView, VerifyView
 
-_DETAIL = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+_DETAIL: Any = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
     path("api-keys/", APIKeyViewSet.as_view({"get": "list", "post": "create"}), name="api-key-list"),

@@ -22,7 +22,7 @@ MAX_DAYS = 366
 class KeyUsageDaySerializer(serializers.Serializer[Any]):
     date = serializers.DateField()
     requests = serializers.IntegerField(min_value=0)
-    errors = serializers.IntegerField(min_value=0)
+    errors = serializers.IntegerField(min_value=0)  # type: ignore[assignment]
     bytes_in = serializers.IntegerField(min_value=0)
     bytes_out = serializers.IntegerField(min_value=0)
 
@@ -30,7 +30,7 @@ class KeyUsageDaySerializer(serializers.Serializer[Any]):
 class KeyUsageSerializer(serializers.Serializer[Any]):
     api_key = serializers.UUIDField()
     requests = serializers.IntegerField(min_value=0)
-    errors = serializers.IntegerField(min_value=0)
+    errors = serializers.IntegerField(min_value=0)  # type: ignore[assignment]
     p95_ms = serializers.FloatField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
     last_used_ip = serializers.CharField(allow_null=True)
@@ -42,7 +42,7 @@ class KeyUsageView(APIView):
 
     @extend_schema(
         summary="Usage of an API key",
-        parameters=[OpenApiParameter("days", {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": 30})],  # type: ignore[arg-type]
+        parameters=[OpenApiParameter("days", {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": 30})],
         responses=KeyUsageSerializer,
     )
     def get(self, request: Request, pk: UUID) -> Response:

@@ -90,7 +90,7 @@ class APIKeyViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
             return self.actor
         if not self.principal.is_staff:
             raise NotAllowed("Only administrators may make keys for others.", code="admin_required")
-        owner = User.objects.filter(pk=owner_id, is_guest=False).first()
+        owner: User | None = User.objects.filter(pk=owner_id, is_guest=False).first()
         if owner is None:
             raise Invalid.field("owner", "There is no such account.", "does_not_exist")
         return owner

@@ -1,10 +1,12 @@
 """Routes of /api/v1/users/."""
 
+from typing import Any
+
 from django.urls import path
 
 from api.v1.users.views import UserViewSet
 
-_DETAIL = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+_DETAIL: Any = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
     path("users/", UserViewSet.as_view({"get": "list", "post": "create"}), name="user-list"),

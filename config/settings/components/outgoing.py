@@ -3,6 +3,6 @@
 from config.settings.env import env
 
 # host:port pairs; never set in production.
-OUTGOING_ALLOWED_PRIVATE = frozenset(env.list("OUTGOING_ALLOWED_PRIVATE", []) or [])
+OUTGOING_ALLOWED_PRIVATE: frozenset[str] = frozenset(env.list("OUTGOING_ALLOWED_PRIVATE", []) or [])
 OUTGOING_TIMEOUT_SECONDS = 15.0
 OUTGOING_MAX_RESPONSE_BYTES = 1_048_576

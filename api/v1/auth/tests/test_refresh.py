@@ -98,8 +98,13 @@ def test_an_ended_session_gives_nothing(api, tokens, user, state):
 
 @pytest.mark.parametrize(
     ("body", "code"),
-    [({}, "required"), ({"refresh": ""}, "blank"), ({"refresh": None}, "null"), ({"refresh": ["x"]}, "invalid")]
-    + [({"refresh": "x" * 2049}, "max_length")],
+    [
+        ({}, "required"),
+        ({"refresh": ""}, "blank"),
+        ({"refresh": None}, "null"),
+        ({"refresh": ["x"]}, "invalid"),
+        ({"refresh": "x" * 2049}, "max_length"),
+    ],
 )
 def test_a_body_without_a_token_is_refused_by_field(api, body, code):
     assert fields_of(api.post(URL, body)) == {"refresh": code}

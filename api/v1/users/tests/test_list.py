@@ -113,12 +113,10 @@ def test_a_bad_value_is_refused_by_its_name(as_admin, people, query, field):
     assert list(fields_of(as_admin.get(URL, query))) == [field]
 
 
-@pytest.mark.parametrize(
-    "time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00", "9999-12-31T23:59:59"]
-)
-def test_times_at_the_ends_of_the_calendar_are_answered_and_no_error(as_admin, people, time):
-    for name in ("created_after", "created_before"):
-        assert as_admin.get(URL, {name: time}).status_code in {200, 400}
+@pytest.mark.parametrize("name", ["created_after", "created_before"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00", "9999-12-31"])
+def test_times_at_the_ends_of_the_calendar_are_answered_and_no_error(as_admin, people, name, time):
+    assert as_admin.get(URL, {name: time}).status_code in {200, 400}
 
 
 def test_the_pages_together_are_the_whole_list_once(as_admin, people):
