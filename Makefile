@@ -42,7 +42,7 @@ tour: $(BUILT)  ## walk through the main job on the running instance, step by st
 	@$(LOCAL) attach -- $(PY) manage.py tour $(ARGS)
 
 test: $(BUILT)  ## run the suite in parallel on its own throw-away services
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=term:skip-covered --cov-fail-under=90)
 
 check: $(BUILT)  ## lint, types, layers, migrations, schema, requirements, deployment files
 	$(PY) -m ruff check .

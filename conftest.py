@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from typing import Any
+
 import pytest
 from django.conf import settings
 from rest_framework.test import APIClient
@@ -10,7 +12,7 @@ from analytics.shipping import Shipper
 from api_keys.services import NewKey
 from api_keys.tests.factories import make_key
 from core.limits import limiter
-from core.principal_listener import stop_listening
+from core.principal_listener import ensure_listening, stop_listening, wait_until_listening
 from core.principals import principal_cache
 from core.redis import client as redis_client
 from core.request_log import spool
@@ -47,7 +49,10 @@ def _clean_process_state() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _listener_ends_before_the_database(django_db_setup: None) -> Iterator[None]:
+def _listener_lives_as_long_as_the_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        ensure_listening()
+        assert wait_until_listening(10)
     yield
     stop_listening()
 

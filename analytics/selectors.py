@@ -14,7 +14,6 @@ from analytics.latency import percentile_ms
 from analytics.models import NOBODY, APILog, Rollup, UsageStats
 from analytics.windows import HOUR, MINUTE, STEP, Window, ceil, floor
 
-MEASURES = ("requests", "bytes_in", "bytes_out", "duration_us")
 TOP = 10
 MAX_GROUPS = 20
 # From the smallest to the largest: the first cube that has every dimension asked for is read.
@@ -59,8 +58,7 @@ def totals(window: Window, scope: Scope) -> dict[str, Any]:
     whole hours.
     """
     cube = _cube({*scope.given(), "status_class"})
-    by_class = list(_rows(window, scope, cube).values("status_class").annotate(*_sums()))
-    result = _add_up(by_class)
+    result = _point(_rows(window, scope, cube).aggregate(**_sums()))
     histogram = latency(window, scope)
     for name, fraction in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
         result[name] = percentile_ms(histogram, fraction)
@@ -121,24 +119,29 @@ def timeseries(window: Window, scope: Scope, period: Period, group_by: str | Non
         rows = _logged_minutes(start, ceil(end, step), scope)
     else:
         rows = Rollup.objects.filter(cube=cube, period=period, start__gte=start, start__lt=end, **scope.given())
-    keys = ("start", "status_class") if group_by is None else tuple(dict.fromkeys(("start", "status_class", group_by)))
-    points: dict[tuple[datetime, Any], list[dict[str, Any]]] = defaultdict(list)
+    if group_by is None:
+        found = {row["start"]: row for row in rows.values("start").annotate(**_sums())}
+        steps = -((start - end) // step)
+        return [{"start": moment, **_point(found.get(moment, {}))} for moment in (start + step * n for n in range(steps))]
     if group_by in ("user_id", "api_key_id"):
         # As in a ranking: nobody's requests are no group, whichever cube is read.
-        rows = rows.exclude(Q(**{group_by: NOBODY}) | Q(**{f"{group_by}__isnull": True}))
-    kept = _busiest(rows, group_by) if group_by else None
-    for row in rows.values(*keys).annotate(*_sums()).order_by("start"):
-        value = row.get(group_by) if group_by else None
-        points[(row["start"], value if kept is None or value in kept else None)].append(row)
-    if group_by is None:
-        moment = start
-        while moment < end:
-            points.setdefault((moment, None), [])
-            moment += step
+        rows = rows.exclude(**{group_by: NOBODY}).filter(**{f"{group_by}__isnull": False})
+    points = _grouped(rows, group_by)
     return [
-        {"start": moment, **({group_by: value} if group_by else {}), **_add_up(rows_of)}
-        for (moment, value), rows_of in sorted(points.items(), key=lambda item: (item[0][0], str(item[0][1])))
+        {"start": row["start"], group_by: row.get(group_by), **_point(row)}
+        for row in sorted(points, key=lambda row: (row["start"], str(row.get(group_by))))
     ]
+
+
+def _grouped(rows: Any, group_by: str) -> list[dict[str, Any]]:
+    """The busiest values apart, the rest of each step together."""
+    busiest = rows.values(group_by).annotate(total=Sum("requests")).order_by("-total", group_by)[:MAX_GROUPS]
+    kept = [row[group_by] for row in busiest]
+    named = {f"{group_by}__in": kept}
+    found = list(rows.filter(**named).values("start", group_by).annotate(**_sums()))
+    if len(kept) == MAX_GROUPS:
+        found += rows.exclude(**named).values("start").annotate(**_sums())
+    return found
 
 
 def _logged_minutes(start: datetime, end: datetime, scope: Scope) -> Any:
@@ -149,30 +152,32 @@ def _logged_minutes(start: datetime, end: datetime, scope: Scope) -> Any:
     return counted.filter(**scope.given())
 
 
-def _busiest(rows: Any, dimension: str) -> set[Any]:
-    found = rows.values(dimension).annotate(total=Sum("requests")).order_by("-total", dimension)[:MAX_GROUPS]
-    return {row[dimension] for row in found}
-
-
 def _add(histogram: Counter[int], buckets: list[int], counts: list[int]) -> None:
     for bucket, count in zip(buckets, counts, strict=True):
         histogram[bucket] += count
 
 
-def _sums() -> list[Any]:
-    return [Sum(name) for name in MEASURES]
-
-
-def _add_up(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    requests = sum(row["requests__sum"] for row in rows)
-    time_spent = sum(row["duration_us__sum"] for row in rows)
+def _sums() -> dict[str, Sum]:
     return {
-        "requests": int(requests),
-        "errors": int(sum(row["requests__sum"] for row in rows if row["status_class"] >= 4)),
-        "server_errors": int(sum(row["requests__sum"] for row in rows if row["status_class"] >= 5)),
-        "bytes_in": int(sum(row["bytes_in__sum"] for row in rows)),
-        "bytes_out": int(sum(row["bytes_out__sum"] for row in rows)),
-        "mean_ms": round(int(time_spent) / int(requests) / 1000, 3) if requests else None,
+        "total": Sum("requests"),
+        "failed": Sum("requests", filter=Q(status_class__gte=4)),
+        "broken": Sum("requests", filter=Q(status_class__gte=5)),
+        "received": Sum("bytes_in"),
+        "sent": Sum("bytes_out"),
+        "spent": Sum("duration_us"),
+    }
+
+
+def _point(sums: dict[str, Any]) -> dict[str, Any]:
+    """What the sums of some rows, or of none, say."""
+    requests = int(sums.get("total") or 0)
+    return {
+        "requests": requests,
+        "errors": int(sums.get("failed") or 0),
+        "server_errors": int(sums.get("broken") or 0),
+        "bytes_in": int(sums.get("received") or 0),
+        "bytes_out": int(sums.get("sent") or 0),
+        "mean_ms": round(int(sums["spent"]) / requests / 1000, 3) if requests else None,
     }
 
 

@@ -48,10 +48,6 @@ FROM request_staging
 """
 
 _NOBODY = "'00000000-0000-0000-0000-000000000000'::uuid"
-_CELLS = (
-    "(period, start, cube, user_id, api_key_id, method, endpoint, status_class, bucket, requests, bytes_in, bytes_out, "
-    "duration_us)"
-)
 _MEASURES = "requests, bytes_in, bytes_out, duration_us"
 _SUMS = "sum(requests), sum(bytes_in), sum(bytes_out), sum(duration_us)"
 _DIMENSIONS = "cube, period, start, user_id, api_key_id, method, endpoint, status_class"

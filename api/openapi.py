@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
 from rest_framework.permissions import BasePermission
 
 from api import openapi_components as components
@@ -21,8 +22,11 @@ def only_versioned_paths(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ..
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add the envelope's components, then an example to every body that has none."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    for name in [name for name in schemas if name.startswith("Paginated")]:
+        del schemas[name]
     schemas.update(components.SCHEMAS)
     result["components"]["headers"] = components.HEADERS
+    result["components"]["responses"] = components.error_responses()
     add_examples(result)
     result["components"]["schemas"] = dict(sorted(schemas.items()))
     return result
@@ -66,10 +70,14 @@ class EnvelopeAutoSchema(AutoSchema):
                 content["schema"] = self._enveloped(content.get("schema", {}))
             body["headers"] = {**body.get("headers", {}), **components.response_headers()}
         for status in self._error_codes():
-            bodies.setdefault(str(status), components.error_response(status))
+            bodies.setdefault(str(status), {"$ref": f"#/components/responses/Error{status}"})
         return dict(sorted(bodies.items()))
 
     def _enveloped(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """DRF's paginated list is a component of its own; here it is the plain list, and the paging goes into `meta`."""
+        name = schema.get("$ref", "").rpartition("/")[2]
+        if name.startswith("Paginated"):
+            schema = dict(self.registry[(name, ResolvedComponent.SCHEMA)].schema)
         pagination = schema.pop("x-pagination", None)
         return components.envelope(schema, pagination)
 

@@ -126,6 +126,11 @@ def envelope(schema: dict[str, Any], pagination: str | None) -> dict[str, Any]:
     }
 
 
+def error_responses() -> dict[str, Any]:
+    """Every error that an operation can give, by component name."""
+    return {f"Error{status}": error_response(status) for status in _EXAMPLES}
+
+
 def error_response(status: int) -> dict[str, Any]:
     """One error an operation can give, in both media types."""
     code, message = _EXAMPLES[status]

@@ -16,6 +16,7 @@ from analytics.models import APILog, Rollup
 from analytics.shipping import Shipper
 from bench import log_alternatives, log_reads
 from bench.log_traffic import Traffic
+from core.principal_listener import stop_listening
 
 HISTORY = timedelta(days=30)
 RECENT = timedelta(hours=1)
@@ -55,6 +56,7 @@ def measure(rows: int, calls: int, environment: dict[str, str], repository: Path
         # Autovacuum would have by then.
         cursor.execute("ANALYZE analytics_apilog; ANALYZE analytics_rollup")
     latencies = log_reads.measure(traffic, now, calls, say)
+    stop_listening()
     result = {
         "rows": rows,
         "rows_per_s": round(rate),

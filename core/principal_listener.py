@@ -17,6 +17,7 @@ from core.principals import CHANNEL, principal_cache
 log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _stopping = threading.Event()
+_listening = threading.Event()
 _thread: threading.Thread | None = None
 _listening_pid = 0
 
@@ -32,6 +33,11 @@ def ensure_listening() -> None:
             _stopping.clear()
             _thread = threading.Thread(target=_listen_forever, name="principal-listener", daemon=True)
             _thread.start()
+
+
+def wait_until_listening(timeout: float) -> bool:
+    """Whether the listener is connected within `timeout` seconds: from then on an announcement reaches this process."""
+    return _listening.wait(timeout)
 
 
 def stop_listening() -> None:
@@ -60,6 +66,7 @@ def _listen_forever() -> None:
             with _connect() as listener:
                 listener.execute(f"LISTEN {CHANNEL}")
                 principal_cache().clear()
+                _listening.set()
                 delay = 0.1
                 while not _stopping.is_set():
                     _drain(listener)
@@ -68,6 +75,7 @@ def _listen_forever() -> None:
             log.warning("The principal listener lost PostgreSQL (%s); trying again", type(error).__name__)
         except Exception:
             log.exception("The principal listener failed; trying again")
+        _listening.clear()
         principal_cache().clear()
         _stopping.wait(delay)
         delay = min(delay * 2, 2.0)

@@ -212,7 +212,6 @@ class TestURLs:
             "http://example.test:99999/",
             "http://example.test:-1/",
             "http://example.test:port/",
-            "http://exa mple.test/",
             "http://[::1/",
             "http://a\x00b/",
             "http://example.test/\r\nX: y",

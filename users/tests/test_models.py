@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from users.models import OutgoingMail, Session, User, UserProfile
 from users.services import sessions
-from users.tests.factories import make_guest, make_user
+from users.tests.factories import PASSWORD, make_guest, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +103,13 @@ def test_rows_have_readable_names_without_secrets():
     assert str(session) == "Firefox from 192.0.2.1"
     assert str(Session()) == "session from unknown"
     assert str(OutgoingMail(kind="password_reset", to="reader@example.com")) == "Password reset to reader@example.com"
+
+
+def test_the_first_administrator_from_the_command_line_can_sign_in_and_has_a_profile(settings):
+    settings.REGISTRATION_EMAIL_VERIFICATION = "required"
+    chief = User.objects.create_superuser("chief", "chief@example.com", PASSWORD)
+    assert (chief.is_staff, chief.is_superuser, chief.profile.locale) == (True, True, "en")
+    assert sessions.sign_in(username="chief", password=PASSWORD).user == chief
 
 
 def test_deleting_an_account_takes_its_profile_sessions_and_letters_along():

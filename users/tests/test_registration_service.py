@@ -139,6 +139,35 @@ def test_of_two_registrations_at_once_one_is_made_and_the_other_is_told_by_lette
     assert subjects() == [subject]
 
 
+@pytest.mark.parametrize(
+    ("winner", "subject"),
+    [
+        ({"username": "faster", "email": "newcomer@example.com"}, "You already have an account"),
+        ({"username": "Newcomer", "email": "faster@example.com"}, "Choose another username"),
+    ],
+)
+def test_a_name_taken_just_after_the_look_up_is_told_by_letter_too(sent, monkeypatch, winner, subject):
+    create = registration._create
+
+    def overtaken(*args, **kwargs):
+        make_user(**winner)
+        create(*args, **kwargs)
+
+    monkeypatch.setattr(registration, "_create", overtaken)
+    sent(registration.register, **new())
+    assert User.objects.count() == 1
+    assert subjects() == [subject]
+
+
+def test_beyond_the_letters_an_address_may_get_an_account_is_still_made_and_gets_its_letter_later(sent):
+    make_user(username="newcomer", email="first@example.com")
+    for _ in range(5):
+        sent(registration.register, **new())
+    sent(registration.register, **new(username="second"))
+    assert User.objects.filter(username="second").exists()
+    assert subjects() == ["Choose another username"] * 5
+
+
 # The proof
 
 

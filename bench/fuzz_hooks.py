@@ -1,0 +1,153 @@
+"""What schemathesis loads in each fuzzing process: who calls, with which ids, and a tally of the answers.
+
+The identity comes from ATELIER_FUZZ_IDENTITY. The fuzzer may end its own access (log out, revoke, switch off): a stale credential
+is noticed and replaced by a new one of a new account, made through the services. Ids of real things take the place of most of
+the random ones, else everything would be 404; what a request deleted is made anew.
+"""
+
+import atexit
+import json
+import os
+import threading
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import django
+import schemathesis
+
+django.setup()
+
+from django.utils import timezone  # noqa: E402
+
+from analytics.models import UsageStats  # noqa: E402
+from api_keys import services as key_services  # noqa: E402
+from api_keys.models import APIKey  # noqa: E402
+from core import registry  # noqa: E402
+from users.models import Session, User  # noqa: E402
+from users.services import accounts, sessions  # noqa: E402
+
+IDENTITY = os.environ["ATELIER_FUZZ_IDENTITY"]
+THINGS_EACH = 6
+_KINDS = {
+    "/api/v1/users/": "user",
+    "/api/v1/api-keys/": "key",
+    "/api/v1/auth/sessions/": "session",
+    "/api/v1/analytics/usage-stats/": "day",
+}
+
+
+def _account(*, is_staff: bool = False) -> User:
+    name = f"fuzz-{uuid4().hex[:16]}"
+    return accounts.create_user(
+        actor=None, username=name, email=f"{name}@example.com", password=uuid4().hex, is_staff=is_staff, is_superuser=is_staff
+    )
+
+
+class Caller:
+    """The identity's present account and credential."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.header = ""
+        if IDENTITY != "anonymous":
+            self._renew()
+
+    def notice(self, status: int) -> None:
+        """Replace a credential that was refused because it has ended; one that only lacks a right stays."""
+        with self._lock:
+            if self.header and status in (401, 403) and not self._lives():
+                self._renew()
+
+    def _lives(self) -> bool:
+        if IDENTITY == "key":
+            key: APIKey | None = APIKey.objects.usable().filter(pk=self.key.pk, owner__is_active=True).first()
+            return key is not None and key.scopes == self.key.scopes and not key.allowed_networks
+        return Session.objects.active().filter(pk=self.session.pk, user__is_active=True).exists()
+
+    def _renew(self) -> None:
+        self.user = _account(is_staff=IDENTITY == "admin")
+        if IDENTITY == "key":
+            scopes = sorted(set(registry.scopes()) - registry.admin_scopes())
+            made = key_services.create_key(owner=self.user, actor=self.user, name="fuzz", scopes=scopes)
+            self.key, self.header = made.key, f"ApiKey {made.raw}"
+        else:
+            result = sessions.open_session(user=self.user)
+            self.session, self.header = result.session, f"Bearer {result.tokens.access}"
+
+
+class Things:
+    """Ids of real things the identity may see."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._lock = threading.Lock()
+        self._ids = {kind: [self._make(kind) for _ in range(THINGS_EACH)] for kind in _KINDS.values()}
+
+    def pick(self, kind: str, chance: int) -> str:
+        """One of them."""
+        with self._lock:
+            return self._ids[kind][chance % THINGS_EACH]
+
+    def replace(self, kind: str, gone: str) -> None:
+        """Make another one for one that was deleted."""
+        with self._lock:
+            if gone in self._ids[kind]:
+                self._ids[kind][self._ids[kind].index(gone)] = self._make(kind)
+
+    def _make(self, kind: str) -> str:
+        owner = getattr(self._caller, "user", None) or User.objects.filter(is_staff=True).earliest("created_at")
+        if kind == "user":
+            return str(_account().pk)
+        if kind == "key":
+            return str(key_services.create_key(owner=owner, actor=owner, name="spare", scopes=["account:read"]).key.pk)
+        if kind == "session":
+            return str(sessions.open_session(user=owner).session.pk)
+        day: date = timezone.now().date() - timedelta(days=UsageStats.objects.filter(user=owner).count() + 1)
+        return str(UsageStats.objects.create(user=owner, date=day, api_requests=1).pk)
+
+
+CALLER = Caller()
+THINGS = Things(CALLER)
+ANSWERS: Counter[tuple[str, str, int]] = Counter()
+
+
+def _kind(path: str) -> str | None:
+    return next((kind for prefix, kind in _KINDS.items() if path.startswith(prefix)), None)
+
+
+@schemathesis.hook
+def map_path_parameters(context: Any, path_parameters: dict[str, Any]) -> dict[str, Any]:
+    """A real id in place of three random ones of four."""
+    kind = _kind(context.operation.path)
+    try:
+        chance = UUID(str(path_parameters["id"])).int
+    except (KeyError, TypeError, ValueError):
+        return path_parameters
+    if kind is None or chance % 4 == 0:
+        return path_parameters
+    return {**path_parameters, "id": THINGS.pick(kind, chance // 4)}
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Call as the identity."""
+    if CALLER.header:
+        case.headers = {**(case.headers or {}), "Authorization": CALLER.header}
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Count the answer, keep the credential alive and the things there."""
+    ANSWERS[case.method.upper(), case.operation.path, response.status_code] += 1
+    CALLER.notice(response.status_code)
+    if case.method.upper() == "DELETE" and response.status_code == 204 and (kind := _kind(case.operation.path)):
+        THINGS.replace(kind, str((case.path_parameters or {}).get("id")))
+
+
+@atexit.register
+def _write_answers() -> None:
+    rows = [[*key, count] for key, count in sorted(ANSWERS.items())]
+    Path(os.environ["ATELIER_FUZZ_ANSWERS"]).write_text(json.dumps(rows), encoding="utf-8")
