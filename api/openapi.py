@@ -39,6 +39,10 @@ class EnvelopeAutoSchema(AutoSchema):
         """The API package: auth, users, api-keys, analytics, or a module's."""
         return [self.path.removeprefix(PREFIX).split("/")[0]]
 
+    def is_deprecated(self) -> bool:
+        """Whether the view is on its way out."""
+        return bool(super().is_deprecated() or getattr(self.view, "retirement", None))
+
     def get_description(self) -> str:  # type: ignore[override]
         """The docstring, and the scope a key needs."""
         text: str = super().get_description() or ""

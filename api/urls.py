@@ -9,6 +9,6 @@ urlpatterns = [
     path("v1/", include(("api.v1.urls", "v1"))),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("redoc/", SpectacularRedocView.as_view(url_name="schema", template_name="api/redoc.html"), name="redoc"),
     re_path(r"^", UnknownView.as_view(), name="unknown"),
 ]

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from api import gate
 from api.authentication import lazy_user
+from api.retirement import Retirement
 from core import context, idempotency
 from core.exceptions import NotFound
 from core.middleware import endpoint_of
@@ -34,18 +35,20 @@ class GateMixin(views.APIView):
     """What every API view has.
 
     `scopes` maps an action or method to the scope a key needs (see HasScope); `sensitive` maps an action or method to the name
-    of a stricter limit per address; `idempotent` is False where a repeated answer would be wrong (tokens).
+    of a stricter limit per address; `idempotent` is False where a repeated answer would be wrong (tokens); `retirement` says
+    that the view's operations are deprecated, since when, until when and for what.
     """
 
     permission_classes: Any = (IsActiveUser, HasScope)
     scopes: ClassVar[dict[str, str]] = {}
     sensitive: ClassVar[dict[str, str]] = {}
     idempotent: ClassVar[bool] = True
+    retirement: ClassVar[Retirement | None] = None
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """None: `Allow` goes out with 405 only, and nothing is negotiated that `Vary` would have to tell."""
-        return {}
+        """Those of a retired operation, else none: `Allow` goes out with 405 only, and nothing is negotiated for `Vary` to tell."""
+        return self.retirement.headers() if self.retirement else {}
 
     @property
     def principal(self) -> Principal:

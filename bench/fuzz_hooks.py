@@ -132,14 +132,14 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any]) -> dict[s
 
 
 @schemathesis.hook
-def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG001 - their names are the hook's
     """Call as the identity."""
     if CALLER.header:
         case.headers = {**(case.headers or {}), "Authorization": CALLER.header}
 
 
 @schemathesis.hook
-def after_call(context: Any, case: Any, response: Any) -> None:
+def after_call(context: Any, case: Any, response: Any) -> None:  # noqa: ARG001
     """Count the answer, keep the credential alive and the things there."""
     ANSWERS[case.method.upper(), case.operation.path, response.status_code] += 1
     CALLER.notice(response.status_code)

@@ -22,7 +22,12 @@ class JSONFormatter(logging.Formatter):
             entry["request_id"] = request_id
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(entry, default=str).decode()
+        try:
+            return orjson.dumps(entry, default=str).decode()
+        except TypeError:
+            # A lone surrogate (from a file name, an environment, a broken header): shown escaped, never a lost line.
+            shown = {name: str(value).encode("utf-8", "backslashreplace").decode() for name, value in entry.items()}
+            return orjson.dumps(shown).decode()
 
 
 class ConsoleFormatter(logging.Formatter):

@@ -15,7 +15,6 @@ class Line:
     name: str
     colour: str
     values: Sequence[float | None]
-    fill: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class Chart:
     labels: Sequence[str]
     lines: Sequence[Line]
     unit: str = ""
+    zero_counts: bool = False
 
     @property
     def data(self) -> str:
@@ -37,20 +37,20 @@ class Chart:
     def is_empty(self) -> bool:
         """Nothing to draw."""
         values = [value for line in self.lines for value in line.values]
-        return not any(values) if self.kind == "bar" else all(value is None for value in values)
+        return all(value is None for value in values) if self.zero_counts else not any(values)
 
     def _dataset(self, line: Line) -> dict[str, Any]:
         dataset: dict[str, Any] = {
             "label": line.name,
             "data": list(line.values),
             "borderColor": line.colour,
-            "backgroundColor": line.fill or line.colour,
+            "backgroundColor": line.colour,
             "displayYAxis": True,
             "maxTicksXLimit": MAX_TICKS,
             "suffixYAxis": self.unit,
         }
         if self.kind == "line":
-            dataset |= {"fill": bool(line.fill), "tension": 0.25, "borderWidth": 2, "pointRadius": 0, "pointHitRadius": 8}
+            dataset |= {"fill": False, "tension": 0.25, "borderWidth": 2, "pointRadius": 0, "pointHitRadius": 8}
         else:
             dataset |= {"maxBarThickness": 18, "borderRadius": 3, "borderSkipped": "start"}
         return dataset

@@ -124,7 +124,7 @@ def _tiles(totals: dict[str, Any], messages: int, choice: Choice, waiting: int |
         ("Error rate", f"{totals['errors'] / requests:.2%}" if requests else "-"),
         ("p50", milliseconds(totals["p50_ms"])),
         ("p95", milliseconds(totals["p95_ms"])),
-        (f"Messages, {choice.message_days} days", f"{messages:,}"),
+        (f"Messages, {choice.message_days} d", f"{messages:,}"),
         ("Tasks waiting", "Redis is away" if waiting is None else f"{waiting:,}"),
     ]
 
@@ -157,8 +157,8 @@ def _queue(choice: Choice, now: datetime) -> tuple[int | None, Chart]:
     stretch = max(1, -(-len(samples) // MAX_QUEUE_POINTS))
     thinned = [max(samples[at : at + stretch], key=lambda sample: sample[1]) for at in range(0, len(samples), stretch)]
     labels = [datetime.fromtimestamp(moment, UTC).strftime("%b %d, %H:%M") for moment, _ in thinned]
-    line = Line("Tasks waiting", BLUE, [count for _, count in thinned], fill="rgba(59, 130, 246, 0.15)")
-    return waiting, Chart("Queue depth", "line", labels, [line])
+    line = Line("Tasks waiting", BLUE, [count for _, count in thinned])
+    return waiting, Chart("Queue depth", "bar", labels, [line], zero_counts=True)
 
 
 def _named(kind: str, field: str, rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

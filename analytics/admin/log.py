@@ -101,7 +101,7 @@ class APILogAdmin(KeysetAdmin):
         "method",
         "endpoint",
         "module",
-        "shown_status",
+        "status_code",
         "shown_time",
         "bytes_in",
         "bytes_out",
@@ -109,7 +109,7 @@ class APILogAdmin(KeysetAdmin):
         "shown_key",
         "address",
     )
-    readonly_fields = ("shown_moment", "address", "shown_status", "shown_time", "shown_user", "shown_key")
+    readonly_fields = ("shown_moment", "address", "shown_time", "shown_user", "shown_key")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """The request with an id: the one thing an index finds in free text."""
@@ -120,9 +120,9 @@ class APILogAdmin(KeysetAdmin):
         """One row. Its id (UUIDv7) tells when it was made, so that one partition is asked, by its key."""
         try:
             key = UUID(object_id)
-        except ValueError:
+            made = datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
+        except (ValueError, OverflowError):
             return None
-        made = datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
         row: APILog | None = APILog.objects.filter(timestamp__gte=made - ID_SLACK, timestamp__lte=made + ID_SLACK, id=key).first()
         return row
 

@@ -21,7 +21,7 @@ class UsageStatsAdmin(ReadOnlyAdmin):
     """Days of use."""
 
     icon = "bar_chart"
-    list_display = ("date", "shown_user", "api_requests", "errors", "messages_sent", "media_sent", "shown_in", "shown_out")
+    list_display = ("date", "shown_user", "requests", "errors", "messages_sent", "media_sent", "shown_in", "shown_out")
     list_filter = (by("user", field="user_id", title="user", parameter="user"), ("date", RangeDateFilter))
     list_select_related = ("user",)
     search_fields = ("user__username", "user__email")
@@ -31,7 +31,7 @@ class UsageStatsAdmin(ReadOnlyAdmin):
     fields = (
         "date",
         "shown_user",
-        "api_requests",
+        "requests",
         "errors",
         "messages_sent",
         "media_sent",
@@ -39,7 +39,7 @@ class UsageStatsAdmin(ReadOnlyAdmin):
         "shown_out",
         "shown_modules",
     )
-    readonly_fields = ("shown_user", "shown_in", "shown_out", "shown_modules")
+    readonly_fields = ("shown_user", "requests", "shown_in", "shown_out", "shown_modules")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Newest days first."""
@@ -49,6 +49,11 @@ class UsageStatsAdmin(ReadOnlyAdmin):
     def shown_user(self, day: UsageStats) -> Any:
         """Whose day."""
         return directory.show("user", day.user_id, day.user.get_username())
+
+    @display(description="requests", ordering="api_requests")
+    def requests(self, day: UsageStats) -> int:
+        """Requests of the API."""
+        return day.api_requests
 
     @display(description="received", ordering="bytes_in")
     def shown_in(self, day: UsageStats) -> str:

@@ -195,3 +195,9 @@ class ReadOnlyAdmin(AdministratorAdmin):
     def get_actions(self, request: HttpRequest) -> Any:
         """None."""
         return {}
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """The thing, which has no history: nobody changes it."""
+        return super().changeform_view(request, object_id, form_url, {"show_history": False, **(extra_context or {})})

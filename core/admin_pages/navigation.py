@@ -1,5 +1,6 @@
 """The side bar: pages, then every app's lists in the order of installation, so that a module switched on appears by itself."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,13 +65,17 @@ def _order(label: str) -> int:
     return len(labels) if label == "core" or label not in labels else labels.index(label)
 
 
+def _environment_name() -> str:
+    return os.environ.get("DJANGO_SETTINGS_MODULE", "").rpartition(".")[2]
+
+
 def environment(request: HttpRequest) -> list[str]:  # noqa: ARG001 - unfold passes it
     """The label at the top, so that nobody takes production for something else."""
-    name = settings.SETTINGS_MODULE.rpartition(".")[2]
+    name = _environment_name()
     return [name.capitalize(), _COLOURS.get(name, "info")]
 
 
 def title_prefix(request: HttpRequest) -> str:  # noqa: ARG001 - unfold passes it
     """The same in the window's title, outside production."""
-    name = settings.SETTINGS_MODULE.rpartition(".")[2]
+    name = _environment_name()
     return "" if name == "production" else f"[{name}]"

@@ -6,12 +6,23 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from django.test import override_settings
+from redis import Redis
+
+from core.redis import client
+
 
 def closed_port() -> int:
     """A port of this host that refuses connections."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def lost_redis() -> Redis:
+    """The product's own client of a Redis where nobody listens."""
+    with override_settings(REDIS_URL=f"redis://127.0.0.1:{closed_port()}/0"):
+        return client.__wrapped__()
 
 
 @contextlib.contextmanager

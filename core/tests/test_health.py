@@ -3,13 +3,12 @@
 import time
 
 import pytest
-import redis
 from django.db import connection
 
 from core import health, heartbeat
 from core.db import base as database
 from core.redis import breaker, client
-from core.tests.support import closed_port
+from core.tests.support import closed_port, lost_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +29,7 @@ def ready(client, components=""):
 
 @pytest.fixture
 def no_redis(monkeypatch):
-    lost = redis.Redis(host="127.0.0.1", port=closed_port(), socket_connect_timeout=0.2)
+    lost = lost_redis()
     monkeypatch.setattr("core.redis.client", lambda: lost)
     monkeypatch.setattr("core.health.client", lambda: lost)
 

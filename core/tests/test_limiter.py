@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-import redis
 from django.conf import settings as django_settings
 
 from core import metrics
@@ -13,7 +12,7 @@ from core.limits import Limiter, Policy
 from core.limits import limiter as the_limiter
 from core.limits.limiter import MAX_TRACKED
 from core.redis import Breaker, client
-from core.tests.support import closed_port
+from core.tests.support import lost_redis
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def limiter():
 @pytest.fixture
 def away(monkeypatch):
     """Redis at a port where nobody listens; calling it lets the real one back."""
-    lost = redis.Redis(host="127.0.0.1", port=closed_port(), socket_connect_timeout=0.2)
+    lost = lost_redis()
     monkeypatch.setattr("core.redis.client", lambda: lost)
 
     def back():
@@ -206,7 +205,7 @@ class TestRedisAway:
         held = limiter._leases["k", policy].units
         assert held > 1
         before = metrics.limit_fallbacks()._value.get()
-        lost = redis.Redis(host="127.0.0.1", port=closed_port(), socket_connect_timeout=0.2)
+        lost = lost_redis()
         monkeypatch.setattr("core.redis.client", lambda: lost)
         assert limiter.take(policy, "k").admitted
         assert metrics.limit_fallbacks()._value.get() == before

@@ -8,7 +8,6 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-import redis
 from celery import shared_task
 from cryptography.fernet import Fernet
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
@@ -23,12 +22,12 @@ from core.logging import ConsoleFormatter, JSONFormatter
 from core.models import AuditEntry
 from core.redis import Breaker, RedisAway, breaker, client
 from core.responses import APIResponse, dumps
-from core.tests.support import closed_port
+from core.tests.support import closed_port, lost_redis
 
 
 class TestRedisBreaker:
     def lost(self, monkeypatch):
-        gone = redis.Redis(host="127.0.0.1", port=closed_port(), socket_connect_timeout=0.2)
+        gone = lost_redis()
         monkeypatch.setattr("core.redis.client", lambda: gone)
 
     def test_a_working_redis_is_called(self):
@@ -182,7 +181,7 @@ class TestDoorbell:
         app = Celery("lost", broker=f"redis://127.0.0.1:{closed_port()}/0", set_as_current=False)
         app.conf.task_publish_retry_policy = settings.CELERY_TASK_PUBLISH_RETRY_POLICY
         app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
-        task = app.task(lambda: None, name="lost.task")
+        task = app.task(doorbell_rang.run, name="lost.task")
         started = time.monotonic()
         doorbell.ring(task)
         assert time.monotonic() - started < 5

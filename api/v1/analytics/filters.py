@@ -35,6 +35,9 @@ class APILogFilter(filters.FilterSet):
             address = ipaddress.ip_address(value)
         except ValueError as error:
             raise Invalid.field("ip_address", "Not an IP address.", "invalid") from error
+        if getattr(address, "scope_id", None):
+            # PostgreSQL's inet knows no zones.
+            raise Invalid.field("ip_address", "Leave the zone out.", "invalid")
         return queryset.filter(ip_address=str(address))
 
 

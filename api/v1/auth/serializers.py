@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.validators import JSONObjectValidator
@@ -68,12 +69,17 @@ class SocialHandlesField(serializers.DictField):
     child = serializers.CharField(max_length=100)
 
 
+@extend_schema_field({"type": ["string", "null"], "format": "uri-reference"})
+class AvatarURLField(serializers.ImageField):
+    """Where the picture is, as a path on this server."""
+
+
 class ProfileSerializer(serializers.ModelSerializer[UserProfile]):
     id = serializers.UUIDField(source="user_id", read_only=True)
     username = serializers.CharField(source="user.username", read_only=True)
     first_name = serializers.CharField(source="user.first_name", max_length=150, required=False, allow_blank=True)
     last_name = serializers.CharField(source="user.last_name", max_length=150, required=False, allow_blank=True)
-    avatar = serializers.ImageField(read_only=True, allow_null=True)
+    avatar = AvatarURLField(read_only=True, allow_null=True)
     locale = serializers.RegexField(LOCALE_PATTERN, max_length=35, required=False)
     week_start = serializers.ChoiceField(choices=WeekStart.choices, required=False)
     social_handles = SocialHandlesField(required=False, validators=[JSONObjectValidator(max_bytes=2048, max_keys=20)])

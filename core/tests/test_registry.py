@@ -1,0 +1,129 @@
+"""What installed apps declare, and product modules that can be switched on and off.
+
+A module of the tests' own, outside the tree of product modules, is switched on by ATELIER_MODULES in processes of their own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from core import registry
+from core.apps import DomainAppConfig
+
+LOOK = """
+import json, django
+django.setup()
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.urls import NoReverseMatch, reverse
+from drf_spectacular.generators import SchemaGenerator
+from config.celery import app
+from core import registry
+try:
+    url = reverse("v1:sample-list")
+except NoReverseMatch:
+    url = None
+app.finalize()
+schema = SchemaGenerator().get_schema(request=None, public=True)
+print(json.dumps({
+    "installed": apps.is_installed("core.tests.sample"),
+    "modules": settings.ATELIER_MODULES,
+    "url": url,
+    "paths": sorted(schema["paths"]),
+    "tags": sorted({tag for path in schema["paths"].values() for operation in path.values() for tag in operation["tags"]}),
+    "scopes": sorted(registry.scopes()),
+    "admin_scopes": sorted(registry.admin_scopes()),
+    "beat": sorted(app.conf.beat_schedule),
+    "admin": sorted(model._meta.label for model in admin.site._registry),
+}))
+"""
+
+
+def start(modules, code=LOOK):
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test", "PYTHONWARNINGS": "ignore"}
+    environment.pop("ATELIER_MODULES", None)
+    if modules is not None:
+        environment["ATELIER_MODULES"] = modules
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def look(modules):
+    done = start(modules)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def off():
+    return look("")
+
+
+@pytest.fixture(scope="module")
+def on():
+    return look("core.tests.sample")
+
+
+class TestModules:
+    def test_a_module_that_is_on_brings_urls_schema_scopes_admin_and_beat(self, on):
+        assert on["installed"]
+        assert on["url"] == "/api/v1/samples/"
+        assert "/api/v1/samples/" in on["paths"]
+        assert "samples" in on["tags"]
+        assert {"samples:read", "samples:clean"} <= set(on["scopes"])
+        assert "samples:clean" in on["admin_scopes"]
+        assert "sample.sweep" in on["beat"]
+        assert "sample.Sample" in on["admin"]
+
+    def test_a_module_that_is_off_leaves_no_trace(self, off):
+        assert not off["installed"]
+        assert off["url"] is None
+        for name in ("paths", "tags", "scopes", "admin_scopes", "beat", "admin"):
+            assert not [item for item in off[name] if "sample" in item.lower()], name
+
+    def test_the_platform_is_the_same_with_and_without_it(self, on, off):
+        for name in ("paths", "tags", "scopes", "admin_scopes", "beat", "admin"):
+            assert [item for item in on[name] if "sample" not in item.lower()] == off[name]
+        assert {"analytics", "api-keys", "auth", "users"} <= set(off["tags"])
+
+    def test_names_may_be_spaced_and_repeated(self):
+        assert look(" core.tests.sample , core.tests.sample,")["modules"] == ["core.tests.sample"]
+
+    @pytest.mark.parametrize("modules", ["planet", "core.tests.sample,planet", "../etc", "core.tests.", "core.tests.sample;x"])
+    def test_a_module_nobody_knows_stops_the_start_and_is_named(self, modules):
+        done = start(modules, "import django; django.setup()")
+        assert done.returncode != 0
+        assert "ATELIER_MODULES: unknown module" in done.stderr
+
+    def test_an_unknown_plain_name_says_which_are_available(self):
+        error = start("planet", "import django; django.setup()").stderr
+        assert "ATELIER_MODULES: unknown module 'planet' (available:" in error
+
+
+class TestDeclarations:
+    def test_every_scope_has_a_meaning_and_belongs_to_one_app(self):
+        declared = [scope for config in registry.domain_apps() for scope in config.scopes]
+        assert len(declared) == len(set(declared))
+        assert set(declared) == set(registry.scopes())
+        assert all(registry.scopes().values())
+
+    def test_only_declared_scopes_are_the_administrators(self):
+        assert registry.admin_scopes() <= set(registry.scopes())
+
+    def test_every_periodic_task_exists(self):
+        from config.celery import app
+
+        app.loader.import_default_modules()
+        for name, entry in registry.beat_schedule().items():
+            assert entry["task"] in app.tasks, name
+            assert entry["schedule"] > 0
+
+    def test_periodic_tasks_of_two_apps_do_not_share_a_name(self):
+        names = [name for config in registry.domain_apps() for name in config.beat_schedule]
+        assert len(names) == len(set(names))
+
+    def test_an_app_declares_nothing_unless_it_says_so(self):
+        assert (DomainAppConfig.urlconf, dict(DomainAppConfig.scopes), DomainAppConfig.admin_scopes) == ("", {}, frozenset())
