@@ -84,7 +84,11 @@ class Rollup(models.Model):
                 fields=["cube", "period", "user_id", "api_key_id", "start"],
                 condition=~models.Q(user_id=NOBODY),
                 name="analytics_rollup_by_user",
-            )
+            ),
+            # Who calls an endpoint.
+            models.Index(
+                fields=["endpoint", "period", "start"], condition=models.Q(cube=Cube.DETAIL), name="analytics_rollup_by_route"
+            ),
         ]
 
     def __str__(self) -> str:

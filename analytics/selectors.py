@@ -187,7 +187,7 @@ def latency_series(window: Window, scope: Scope, period: Period) -> dict[datetim
     if cube is Cube.DETAIL:
         return {}
     start = floor(window.start, STEP[period])
-    rows = Rollup.objects.filter(cube=cube, period=period, start__gte=start, start__lt=window.end, **scope.given())
+    rows: Any = Rollup.objects.filter(cube=cube, period=period, start__gte=start, start__lt=window.end, **scope.given())
     histograms: dict[datetime, Counter[int]] = defaultdict(Counter)
     for moment, buckets, counts in rows.values_list("start", "latency_buckets", "latency_counts"):
         _add(histograms[moment], buckets, counts)

@@ -27,7 +27,8 @@ def measure(traffic: Traffic, now: datetime, calls: int, say: Callable[[str], No
     for endpoint, asked in questions.items():
         worst = 0.0
         for name, query in asked.items():
-            p50, p95 = _time(client, f"{_ROOT}{endpoint.replace('_', '-')}/", query, calls)
+            path = f"{_ROOT}{endpoint.removesuffix('_of_endpoint').replace('_', '-')}/"
+            p50, p95 = _time(client, path, query, calls)
             say(f"{endpoint}, {name}: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
             found[f"{endpoint}: {name}"] = [round(p50, 1), round(p95, 1)]
             worst = max(worst, p95)
@@ -47,7 +48,11 @@ def _questions(traffic: Traffic, now: datetime) -> dict[str, dict[str, Query]]:
             "a day": dict,
             "30 days": lambda: window(month),
             "30 days of a user": lambda: window(month, user=draw.choice(traffic.users)),
-            "30 days of an endpoint": lambda: window(month, endpoint="/api/v1/users/"),
+        },
+        # The one question that reads the detail cube of everybody; here for the busiest endpoint of all.
+        "summary_of_endpoint": {
+            "a day": lambda: {"endpoint": "/api/v1/users/"},
+            "30 days": lambda: window(month, endpoint="/api/v1/users/"),
         },
         "timeseries": {
             "7 days by hour": lambda: window(week, bucket="hour"),

@@ -52,6 +52,13 @@ class NotAGuest(Conflict):
     default_message = "This account is not a guest."
 
 
+class SuperuserRequired(NotAllowed):
+    """An ordinary administrator acting on a superuser, or making one."""
+
+    code = "superuser_required"
+    default_message = "Only a superuser may do this to a superuser."
+
+
 class LastAdministrator(Conflict):
     """An action that would leave nobody in charge, or oneself outside."""
 

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import timedelta
-from smtplib import SMTPException
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -39,7 +38,7 @@ def deliver(mail_id: str) -> bool:
         subject, text = _compose(mail)
         try:
             send_mail(subject, text, None, [mail.to])
-        except (SMTPException, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - some addresses that pass validation cannot be written as a header
             log.warning("Letter %s could not be sent: %s", mail.pk, type(error).__name__)
             delay = timedelta(seconds=30 * 2**mail.attempts)
             OutgoingMail.objects.filter(pk=mail.pk).update(attempts=F("attempts") + 1, next_attempt_at=timezone.now() + delay)

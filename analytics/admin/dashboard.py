@@ -156,7 +156,7 @@ def _queue(choice: Choice, now: datetime) -> tuple[int | None, Chart]:
         waiting, samples = None, []
     stretch = max(1, -(-len(samples) // MAX_QUEUE_POINTS))
     thinned = [max(samples[at : at + stretch], key=lambda sample: sample[1]) for at in range(0, len(samples), stretch)]
-    labels = [datetime.fromtimestamp(moment, UTC).strftime("%b %d, %H:%M") for moment, _ in thinned]
+    labels = [datetime.fromtimestamp(moment, UTC).strftime(choice.label) for moment, _ in thinned]
     line = Line("Tasks waiting", BLUE, [count for _, count in thinned])
     return waiting, Chart("Queue depth", "bar", labels, [line], zero_counts=True)
 

@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
                 ('latency_counts', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), null=True, size=None)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('user_id', uuid.UUID('00000000-0000-0000-0000-000000000000')), _negated=True), fields=['cube', 'period', 'user_id', 'api_key_id', 'start'], name='analytics_rollup_by_user')],
+                'indexes': [models.Index(condition=models.Q(('user_id', uuid.UUID('00000000-0000-0000-0000-000000000000')), _negated=True), fields=['cube', 'period', 'user_id', 'api_key_id', 'start'], name='analytics_rollup_by_user'), models.Index(condition=models.Q(('cube', 5)), fields=['endpoint', 'period', 'start'], name='analytics_rollup_by_route')],
             },
         ),
         # The newest rows are updated by every load; room in their pages keeps the indexes out of it (HOT).

@@ -62,6 +62,7 @@ class AdministratorAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_per_page = 50
+    list_fullwidth = True
     delete_confirmation_template = "core/admin/delete_confirmation.html"
 
     def _is_administrator(self, request: HttpRequest) -> bool:
@@ -141,7 +142,8 @@ class AdministratorAdmin(ModelAdmin):
     @display(description="address", empty_value="-")
     def address(self, thing: Any) -> str | None:
         """From where."""
-        return thing.ip_address
+        found: str | None = thing.ip_address
+        return found
 
     def back_to(self, object_id: Any) -> HttpResponseRedirect:
         """To the page of one thing."""

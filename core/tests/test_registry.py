@@ -9,7 +9,9 @@ import subprocess
 import sys
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
+from config.settings.components import modules
 from core import registry
 from core.apps import DomainAppConfig
 
@@ -43,16 +45,10 @@ print(json.dumps({
 """
 
 
-def start(modules, code=LOOK):
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test", "PYTHONWARNINGS": "ignore"}
-    environment.pop("ATELIER_MODULES", None)
-    if modules is not None:
-        environment["ATELIER_MODULES"] = modules
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-
 def look(modules):
-    done = start(modules)
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test", "PYTHONWARNINGS": "ignore"}
+    environment["ATELIER_MODULES"] = modules
+    done = subprocess.run([sys.executable, "-c", LOOK], env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -89,18 +85,26 @@ class TestModules:
             assert [item for item in on[name] if "sample" not in item.lower()] == off[name]
         assert {"analytics", "api-keys", "auth", "users"} <= set(off["tags"])
 
-    def test_names_may_be_spaced_and_repeated(self):
-        assert look(" core.tests.sample , core.tests.sample,")["modules"] == ["core.tests.sample"]
+    @pytest.mark.parametrize("name", ["planet", "../etc", "core.tests.", "core.tests.sample;x", "."])
+    def test_a_module_nobody_knows_is_named_with_those_that_are_available(self, name):
+        with pytest.raises(ImproperlyConfigured) as caught:
+            modules._resolve(["core.tests.sample", name])
+        assert f"ATELIER_MODULES: unknown module {name!r} (available: " in str(caught.value)
 
-    @pytest.mark.parametrize("modules", ["planet", "core.tests.sample,planet", "../etc", "core.tests.", "core.tests.sample;x"])
-    def test_a_module_nobody_knows_stops_the_start_and_is_named(self, modules):
-        done = start(modules, "import django; django.setup()")
-        assert done.returncode != 0
-        assert "ATELIER_MODULES: unknown module" in done.stderr
+    def test_names_may_be_spaced_repeated_and_empty(self):
+        assert modules._resolve([" core.tests.sample ", "core.tests.sample", ""]) == ["core.tests.sample"]
+        assert modules._resolve([]) == []
 
-    def test_an_unknown_plain_name_says_which_are_available(self):
-        error = start("planet", "import django; django.setup()").stderr
-        assert "ATELIER_MODULES: unknown module 'planet' (available:" in error
+    def test_without_a_choice_every_folder_under_modules_is_on(self, tmp_path, monkeypatch):
+        for name in ("chat", "images"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "apps.py").touch()
+        (tmp_path / "notes").mkdir()
+        monkeypatch.setattr(modules, "_MODULES_DIR", tmp_path)
+        assert modules._resolve(None) == ["modules.chat", "modules.images"]
+        assert modules._resolve(["images"]) == ["modules.images"]
+        monkeypatch.setattr(modules, "_MODULES_DIR", tmp_path / "none")
+        assert modules._resolve(None) == []
 
 
 class TestDeclarations:

@@ -12,7 +12,7 @@ from core import audit
 from core.exceptions import FieldError, Invalid
 from core.principals import announce_change
 from users.choices import RevocationReason
-from users.exceptions import LastAdministrator
+from users.exceptions import LastAdministrator, SuperuserRequired
 from users.models import User, UserProfile
 from users.services import profiles, sessions
 
@@ -53,11 +53,18 @@ def _field_of(name: str, error: ValidationError) -> str:
     return name
 
 
+def _check_rank(actor: User | None, user: User | None = None, *, is_superuser: bool = False) -> None:
+    """Who could change a superuser's address could take the account over with a reset letter. The system may do anything."""
+    if actor is not None and not actor.is_superuser and (is_superuser or (user is not None and user.is_superuser)):
+        raise SuperuserRequired
+
+
 def create_user(*, actor: User | None, password: str, profile: Mapping[str, Any] | None = None, **fields: Any) -> User:
     """Create an account; an administrator vouches for its address. Raises Invalid."""
     unknown = set(fields) - EDITABLE
     if unknown:
         raise TypeError(f"unknown fields {unknown}")
+    _check_rank(actor, is_superuser=bool(fields.get("is_superuser")))
     with transaction.atomic():
         user = User(**fields, email_verified_at=timezone.now())
         user.set_password(checked_password(password, user))
@@ -76,6 +83,7 @@ def create_user(*, actor: User | None, password: str, profile: Mapping[str, Any]
 
 def update_user(*, user: User, actor: User, **fields: Any) -> User:
     """Change an account: all of it or nothing. What the gate knows of it is dropped everywhere. Raises Invalid."""
+    _check_rank(actor, user, is_superuser=bool(fields.get("is_superuser")))
     is_active = fields.pop("is_active", user.is_active)
     if user.pk == actor.pk and fields.get("is_staff") is False:
         raise LastAdministrator
@@ -101,6 +109,7 @@ def deactivate_user(*, user: User, actor: User | None) -> User:
     """End an account's access at once: sessions revoked, keys and tokens refused in every process."""
     if actor is not None and actor.pk == user.pk:
         raise LastAdministrator
+    _check_rank(actor, user)
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
         if user.is_active:
@@ -115,6 +124,7 @@ def deactivate_user(*, user: User, actor: User | None) -> User:
 
 def activate_user(*, user: User, actor: User | None) -> User:
     """Let an account in again; its old sessions stay ended, its keys work again."""
+    _check_rank(actor, user)
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
         if not user.is_active:
@@ -129,6 +139,7 @@ def delete_user(*, user: User, actor: User) -> None:
     """Remove an account with its sessions, profile and keys. The audit trail and the statistics keep its id."""
     if actor.pk == user.pk:
         raise LastAdministrator
+    _check_rank(actor, user)
     with transaction.atomic():
         profiles.remove_avatar(user_id=user.pk)
         announce_change("user", user.pk)

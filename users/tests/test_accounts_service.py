@@ -9,7 +9,7 @@ from api_keys.models import APIKey
 from api_keys.tests.factories import make_key
 from core.exceptions import Invalid
 from core.models import AuditEntry
-from users.exceptions import LastAdministrator
+from users.exceptions import LastAdministrator, SuperuserRequired
 from users.models import Session, User, UserProfile
 from users.services import accounts, profiles, sessions
 from users.tests.factories import PASSWORD, make_guest, make_user
@@ -136,6 +136,32 @@ def test_no_administrator_can_shut_themselves_out(chief, act):
     assert chief.is_active
     assert chief.is_staff
     assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("act", ["update", "promote", "promote_self", "create", "deactivate", "activate", "delete"])
+def test_an_ordinary_administrator_neither_touches_nor_makes_a_superuser(chief, person, act):
+    staff = make_user(username="staff", is_staff=True)
+    fields = {"username": "new", "email": "new@example.com", "password": PASSWORD}
+    before = list(User.objects.order_by("pk").values())
+    with pytest.raises(SuperuserRequired):
+        {
+            "update": lambda: accounts.update_user(user=chief, actor=staff, email="mine@example.com"),
+            "promote": lambda: accounts.update_user(user=person, actor=staff, is_superuser=True),
+            "promote_self": lambda: accounts.update_user(user=staff, actor=staff, is_superuser=True),
+            "create": lambda: accounts.create_user(actor=staff, is_superuser=True, **fields),
+            "deactivate": lambda: accounts.deactivate_user(user=chief, actor=staff),
+            "activate": lambda: accounts.activate_user(user=chief, actor=staff),
+            "delete": lambda: accounts.delete_user(user=chief, actor=staff),
+        }[act]()
+    assert list(User.objects.order_by("pk").values()) == before
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_superuser_and_the_system_may_make_and_change_superusers(chief, person):
+    assert accounts.update_user(user=person, actor=chief, is_superuser=True).is_superuser
+    fields = {"username": "new", "email": "new@example.com", "password": PASSWORD}
+    assert accounts.create_user(actor=None, is_superuser=True, **fields).is_superuser
+    accounts.delete_user(user=person, actor=chief)
 
 
 def test_deactivating_ends_every_session_and_keeps_the_keys_for_later(chief, person):

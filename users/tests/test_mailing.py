@@ -96,6 +96,21 @@ def test_a_letter_put_off_is_swept_up_when_its_time_has_come(person, monkeypatch
     assert len(mail.outbox) == 1
 
 
+@pytest.mark.parametrize("address", ['"\\\x0b"@[::1]', '"\x08\x0c"@[::1]'])
+def test_an_address_nothing_can_be_sent_to_does_not_stop_the_letters_behind_it(person, address, api, settings, tmp_path):
+    # This one writes the letter out as the SMTP one does; the one in memory does not.
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = "django.core.mail.backends.filebased.EmailBackend", str(tmp_path)
+    body = {"username": "poisoner", "email": address, "password": PASSWORD}
+    assert api.post("/api/v1/auth/register/", body, format="json").status_code == 202, "it passes for an address"
+    letter = written(person)
+    with time_machine.travel(timezone.now() + timedelta(seconds=11)):
+        assert tasks.sweep_mails() == 1
+        assert tasks.sweep_mails() == 0
+    letter.refresh_from_db()
+    assert letter.sent_at
+    assert OutgoingMail.objects.get(to=address).attempts == 1
+
+
 def test_after_eight_attempts_a_letter_is_given_up(person, monkeypatch):
     letter = written(person, attempts=mailing.MAX_ATTEMPTS - 1)
     with monkeypatch.context() as patch:

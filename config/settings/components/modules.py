@@ -25,7 +25,8 @@ def _resolve(names: list[str] | None) -> list[str]:
         names = available
     apps: list[str] = []
     for name in filter(None, (entry.strip() for entry in names)):
-        if "." not in name and name not in available:
+        dotted = "." in name and all(part.isidentifier() for part in name.split("."))
+        if not dotted and name not in available:
             known = ", ".join(available) or "none"
             raise ImproperlyConfigured(f"ATELIER_MODULES: unknown module {name!r} (available: {known}).")
         apps.append(name if "." in name else f"modules.{name}")

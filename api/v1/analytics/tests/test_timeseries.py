@@ -124,13 +124,12 @@ def test_a_bad_bucket_group_or_too_many_points_are_named(as_admin, query, field)
     assert wrong_fields(as_admin.get(f"{SERIES}?{query}"))[0][0] == field
 
 
-def test_the_queries_do_not_grow_with_the_traffic(as_admin, traffic, django_assert_num_queries):
+def test_the_queries_do_not_grow_with_the_traffic(as_admin, traffic, django_assert_max_num_queries):
     path = f"{SERIES}?{WINDOW}&group_by=endpoint"
-    as_admin.get(path)
-    with django_assert_num_queries(2):
-        as_admin.get(path)
-    for number in range(20):
+    for number in range(25):
         log_requests(at=HOUR - timedelta(minutes=1), endpoint=f"/api/v1/x{number}/")
-    as_admin.get(path)
-    with django_assert_num_queries(2):
-        as_admin.get(path)
+        if number in (0, 24):
+            as_admin.get(path)
+            # The busiest groups, their points, and the rest together where there is one.
+            with django_assert_max_num_queries(3):
+                as_admin.get(path)

@@ -134,6 +134,19 @@ def test_an_administrator_made_an_ordinary_person_is_one(api, as_admin):
     assert error_of(caller.get(URL)) == (403, "admin_required")
 
 
+def test_an_ordinary_administrator_cannot_take_a_superuser_over(api, admin):
+    staff = api.as_user(make_user(is_staff=True))
+    before = state()
+    for call in (
+        lambda: staff.patch(at(admin), {"email": "mine@example.com"}),
+        lambda: staff.patch(at(admin), {"is_staff": False}),
+        lambda: staff.delete(at(admin)),
+        lambda: staff.post(f"{at(admin)}deactivate/"),
+    ):
+        assert error_of(call()) == (403, "superuser_required")
+    assert state() == before
+
+
 # DELETE
 
 
