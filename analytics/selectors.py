@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, Sum, Value
+from django.db.models import Case, F, Q, Sum, Value, When
 from django.db.models.functions import TruncMinute
 
 from analytics.choices import Cube, Period
@@ -116,32 +116,31 @@ def timeseries(window: Window, scope: Scope, period: Period, group_by: str | Non
     step = STEP[period]
     start, end = floor(window.start, step), window.end
     if cube is Cube.DETAIL and period is Period.MINUTE:
-        rows = _logged_minutes(start, ceil(end, step), scope)
+        rows = ranked = _logged_minutes(start, ceil(end, step), scope)
     else:
         rows = Rollup.objects.filter(cube=cube, period=period, start__gte=start, start__lt=end, **scope.given())
+        ranked = _rows(Window(start, ceil(end, step)), scope, cube)
     if group_by is None:
         found = {row["start"]: row for row in rows.values("start").annotate(**_sums())}
         steps = -((start - end) // step)
         return [{"start": moment, **_point(found.get(moment, {}))} for moment in (start + step * n for n in range(steps))]
     if group_by in ("user_id", "api_key_id"):
         # As in a ranking: nobody's requests are no group, whichever cube is read.
-        rows = rows.exclude(**{group_by: NOBODY}).filter(**{f"{group_by}__isnull": False})
-    points = _grouped(rows, group_by)
+        somebody = ~Q(**{group_by: NOBODY}) & Q(**{f"{group_by}__isnull": False})
+        rows, ranked = rows.filter(somebody), ranked.filter(somebody)
+    points = _grouped(rows, ranked, group_by)
     return [
-        {"start": row["start"], group_by: row.get(group_by), **_point(row)}
-        for row in sorted(points, key=lambda row: (row["start"], str(row.get(group_by))))
+        {"start": row["start"], group_by: row[group_by], **_point(row)}
+        for row in sorted(points, key=lambda row: (row["start"], str(row[group_by])))
     ]
 
 
-def _grouped(rows: Any, group_by: str) -> list[dict[str, Any]]:
-    """The busiest values apart, the rest of each step together."""
-    busiest = rows.values(group_by).annotate(total=Sum("requests")).order_by("-total", group_by)[:MAX_GROUPS]
+def _grouped(rows: Any, ranked: Any, group_by: str) -> list[dict[str, Any]]:
+    """The busiest values apart, the rest of each step together. `ranked` are the same requests in the grain with the fewest rows."""
+    busiest = ranked.values(group_by).annotate(total=Sum("requests")).order_by("-total", group_by)[:MAX_GROUPS]
     kept = [row[group_by] for row in busiest]
-    named = {f"{group_by}__in": kept}
-    found = list(rows.filter(**named).values("start", group_by).annotate(**_sums()))
-    if len(kept) == MAX_GROUPS:
-        found += rows.exclude(**named).values("start").annotate(**_sums())
-    return found
+    folded = rows.annotate(value=Case(When(**{f"{group_by}__in": kept}, then=F(group_by)))) if kept else rows.none()
+    return [{**row, group_by: row["value"]} for row in folded.values("start", "value").annotate(**_sums())]
 
 
 def _logged_minutes(start: datetime, end: datetime, scope: Scope) -> Any:

@@ -50,9 +50,14 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Nothing failed, nothing went wrong, and every operation was tried."""
+        """Nothing failed and nothing went wrong."""
+        return not self.report["failures"] and not self.report["errors"] and bool(self.answers)
+
+    @property
+    def complete(self) -> bool:
+        """Every operation was tried."""
         operations = self.report["operations"]
-        return not self.report["failures"] and not self.report["errors"] and operations["tested"] == operations["total"] > 0
+        return bool(operations["tested"] == operations["total"] > 0)
 
     @property
     def line(self) -> str:
@@ -137,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
     if lonely := never_succeeded(results):
         sys.stdout.write(f"answered 2xx to nobody: {', '.join(lonely)}\n")
-    return 0 if all(result.passed for result in results) else 1
+    return 0 if all(result.passed and result.complete for result in results) else 1
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import schemathesis
 
 django.setup()
 
+from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from analytics.models import UsageStats  # noqa: E402
@@ -111,6 +112,7 @@ class Things:
 
 CALLER = Caller()
 THINGS = Things(CALLER)
+connection.close()
 ANSWERS: Counter[tuple[str, str, int]] = Counter()
 
 
@@ -142,9 +144,13 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noq
 def after_call(context: Any, case: Any, response: Any) -> None:  # noqa: ARG001
     """Count the answer, keep the credential alive and the things there."""
     ANSWERS[case.method.upper(), case.operation.path, response.status_code] += 1
-    CALLER.notice(response.status_code)
-    if case.method.upper() == "DELETE" and response.status_code == 204 and (kind := _kind(case.operation.path)):
-        THINGS.replace(kind, str((case.path_parameters or {}).get("id")))
+    try:
+        CALLER.notice(response.status_code)
+        if case.method.upper() == "DELETE" and response.status_code == 204 and (kind := _kind(case.operation.path)):
+            THINGS.replace(kind, str((case.path_parameters or {}).get("id")))
+    finally:
+        # Schemathesis comes with a new thread now and then; each would keep a connection of the pool.
+        connection.close()
 
 
 @atexit.register

@@ -62,4 +62,5 @@ class StrictOrderingFilter(OrderingFilter):
             if field.removeprefix("-") not in allowed:
                 names = ", ".join(allowed) or "nothing"
                 raise Invalid.field("ordering", f"This list can be ordered by: {names}.", "unknown_field")
-        return fields
+        # Equal and missing values would otherwise wander between pages.
+        return [*fields, "-id"]

@@ -6,7 +6,7 @@ from typing import IO, Any
 import orjson
 from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 
 # Deeper values would exhaust Python's stack wherever one is shown in a message.
 MAX_DEPTH = 32
@@ -18,6 +18,20 @@ class BodyTooLarge(APIException):
     status_code = 413
     default_detail = "The request body is too large."
     default_code = "body_too_large"
+
+
+class UploadParser(MultiPartParser):
+    """`multipart/form-data`, refused by its length before anything of it is read."""
+
+    max_bytes = 6 * 1_048_576
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """The form and its files. Raises BodyTooLarge (413) or ParseError (400)."""
+        request = parser_context["request"] if parser_context else None
+        length = request.META.get("CONTENT_LENGTH") or "0" if request is not None else "0"
+        if length.isdecimal() and int(length) > self.max_bytes:
+            raise BodyTooLarge
+        return super().parse(stream, media_type, parser_context)
 
 
 class JSONParser(BaseParser):

@@ -30,6 +30,7 @@ CREATE INDEX analytics_apilog_by_user ON analytics_apilog (user_id, timestamp) W
 CREATE INDEX analytics_apilog_by_key ON analytics_apilog (api_key_id, timestamp) WHERE api_key_id IS NOT NULL;
 CREATE INDEX analytics_apilog_by_endpoint ON analytics_apilog (endpoint, timestamp);
 CREATE INDEX analytics_apilog_failed ON analytics_apilog (timestamp) WHERE status_code >= 400;
+CREATE INDEX analytics_apilog_failed_by_user ON analytics_apilog (user_id, timestamp) WHERE status_code >= 400 AND user_id IS NOT NULL;
 CREATE INDEX analytics_apilog_by_request ON analytics_apilog (request_id);
 """
 

@@ -61,6 +61,10 @@ def test_without_requests_there_is_no_percentile():
     assert percentile_ms({-1: 5}, 0.5) is None
 
 
+def test_what_lies_past_all_requests_is_the_bound_of_the_slowest():
+    assert percentile_ms({5: 3, 7: 0, 20: 1}, 1.1) == round(bounds_us(20)[1] / 1000, 3)
+
+
 def test_rows_without_a_bucket_are_not_taken_for_the_fastest():
     assert percentile_ms({-1: 1000, 20: 1}, 0.5) >= bounds_us(20)[0] / 1000
 

@@ -1,10 +1,11 @@
 """Small things the models promise."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
-from analytics.models import APILog, SpoolFile, UsageStats
+from analytics.choices import Cube, Period
+from analytics.models import APILog, Rollup, SpoolFile, UsageStats
 from analytics.tests.factories import log_requests
 
 pytestmark = pytest.mark.django_db
@@ -15,6 +16,8 @@ def test_each_is_readable_in_a_list(user):
     assert str(APILog.objects.get()) == "POST /api/v1/users/{id}/ 201"
     assert str(UsageStats(user=user, date=date(2026, 3, 10))) == f"{user.pk} 2026-03-10"
     assert str(SpoolFile(name="a.log")) == "a.log"
+    start = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
+    assert str(Rollup(cube=Cube.USER, period=Period.MINUTE, start=start)) == "User, status class from 2026-03-10 12:30"
 
 
 def test_a_user_sees_its_own_and_staff_all(user, other):

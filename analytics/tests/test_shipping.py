@@ -157,16 +157,20 @@ class TestExactlyOnce:
         assert not path.exists()
         assert APILog.objects.count() == 2
 
-    def test_a_file_taken_away_by_a_writer_that_had_to_make_room_is_passed_over(self, spool, monkeypatch):
-        path = write(spool, line())
-        found = shipping._offsets
+    @pytest.mark.parametrize("look", [1, 2])
+    def test_a_file_taken_away_by_a_writer_that_had_to_make_room_is_passed_over(self, spool, monkeypatch, look):
+        gone, kept = write(spool, line(), name="a"), write(spool, line(), name="b")
+        found, looks = shipping._offsets, []
 
-        def gone(paths):
-            path.unlink(missing_ok=True)
+        def offsets(paths):
+            looks.append(paths)
+            if len(looks) == look:
+                gone.unlink()
             return found(paths)
 
-        monkeypatch.setattr(shipping, "_offsets", gone)
-        assert Shipper(spool).ship_once() == 0
+        monkeypatch.setattr(shipping, "_offsets", offsets)
+        assert Shipper(spool).ship_once() == 1
+        assert not kept.exists()
 
 
 class TestMarks:
@@ -246,6 +250,23 @@ class TestRunning:
             Shipper(spool).run()
         with pytest.raises(CommandError, match="Another shipper"):
             call_command("ship_request_log")
+
+    def test_behind_a_backlog_there_is_no_pause(self, spool, monkeypatch):
+        monkeypatch.setattr(shipping, "BACKLOG_ROWS", 1)
+        monkeypatch.setattr(shipping, "MAX_BATCH_BYTES", 1000)
+        write(spool, *(line() for _ in range(50)))
+        shipper, pauses = Shipper(spool), []
+
+        class Stop(threading.Event):
+            def wait(self, timeout=None):
+                pauses.append(timeout)
+                self.set()
+                return True
+
+        shipper.stopping = Stop()
+        shipper.run()
+        assert APILog.objects.count() == 50
+        assert len(pauses) == 1
 
     def test_the_place_of_one_that_ended_is_free(self, spool):
         stopped = Shipper(spool)

@@ -1,4 +1,4 @@
-"""A product module switched on in the running product, switched off, and misspelt. (What it declares: core/tests/test_registry.py.)"""
+"""A product module switched on in the running product, switched off, and misspelt; its parts: core/tests/test_registry.py."""
 
 import os
 import subprocess

@@ -63,6 +63,7 @@ def on():
     return look("core.tests.sample")
 
 
+@pytest.mark.xdist_group("sample-module")
 class TestModules:
     def test_a_module_that_is_on_brings_urls_schema_scopes_admin_and_beat(self, on):
         assert on["installed"]

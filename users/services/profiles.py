@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils import timezone
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.exceptions import Invalid
@@ -33,7 +34,7 @@ def update_profile(*, user_id: UUID, names: dict[str, str], **fields: Any) -> Us
         profile.full_clean(exclude=["user"])
         profile.save()
         if names:
-            User.objects.filter(pk=user_id).update(**names)
+            User.objects.filter(pk=user_id).update(**names, updated_at=timezone.now())
     return get_profile(user_id=user_id)
 
 

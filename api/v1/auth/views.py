@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +11,7 @@ from rest_framework.serializers import Serializer
 from api.v1.auth import serializers as shapes
 from api.views import APIView
 from core.exceptions import NotAuthenticated
-from core.parsers import JSONParser
+from core.parsers import UploadParser
 from core.permissions import HasScope, IsActiveUser, IsNotGuest
 from users import services
 from users.models import User
@@ -130,7 +129,7 @@ class ProfileView(APIView):
 
 class AvatarView(APIView):
     scopes: ClassVar[dict[str, str]] = {"PUT": "account:write", "DELETE": "account:write"}
-    parser_classes = (MultiPartParser,)
+    parser_classes = (UploadParser,)
 
     @extend_schema(
         summary="Set the avatar", request={"multipart/form-data": shapes.AvatarSerializer}, responses=shapes.ProfileSerializer
@@ -151,7 +150,6 @@ class AvatarView(APIView):
 class ChangePasswordView(APIView):
     permission_classes = (IsActiveUser, HasScope, IsNotGuest)
     idempotent = False
-    parser_classes = (JSONParser,)
 
     @extend_schema(summary="Change the password", request=shapes.ChangePasswordSerializer, responses=shapes.SignInSerializer)
     def post(self, request: Request) -> Response:
