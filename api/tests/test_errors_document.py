@@ -1,6 +1,7 @@
 """docs/errors.md names every stable code that the source can answer with, with the status it has, and none besides."""
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -61,6 +62,10 @@ def classes(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]
             yield from classes(kind)
 
 
+for _app in APPS:
+    for _path in (ROOT / _app).rglob("exceptions.py"):
+        # A class is known among its base's subclasses once its module is imported.
+        importlib.import_module(".".join(_path.relative_to(ROOT).with_suffix("").parts))
 STATUS_OF = {kind.__name__: translate(kind())[0] for kind in classes()}
 
 

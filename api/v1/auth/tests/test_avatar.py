@@ -122,5 +122,5 @@ def test_one_person_does_not_touch_anothers(as_user, as_other):
 def test_a_body_beyond_the_limit_is_refused_by_its_length_before_it_is_read(as_user):
     response = put(as_user, b"0" * (7 * 1_048_576))
     assert response.status_code == 413
-    assert error_of(response)["code"] == "body_too_large"
+    assert response.json()["error"]["code"] == "body_too_large"
     assert avatar_name() == ""
