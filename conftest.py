@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from rest_framework.test import APIClient
@@ -19,6 +20,11 @@ from core.request_log import spool
 from users.models import User
 from users.services import sessions
 from users.tests.factories import make_guest, make_user
+
+
+# Property tests are about properties: how long an example takes on a busy machine is no failure.
+hypothesis.settings.register_profile("suite", deadline=None, database=None)
+hypothesis.settings.load_profile("suite")
 
 
 class Caller(APIClient):

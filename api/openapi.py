@@ -43,14 +43,17 @@ class EnvelopeAutoSchema(AutoSchema):
         """Whether the view is on its way out."""
         return bool(super().is_deprecated() or getattr(self.view, "retirement", None))
 
-    def get_description(self) -> str:  # type: ignore[override]
-        """The docstring, and the scope a key needs."""
-        text: str = super().get_description() or ""
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """The operation, its description ending with the scope that a key needs (also where a view gives its own description)."""
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation is not None and (who := self._who()):
+            operation["description"] = f"{operation.get('description', '')}\n\n{who}".strip()
+        return operation
+
+    def _who(self) -> str:
         if scope := self._scope():
-            text += f"\n\nAPI keys need the scope `{scope}`."
-        elif self._permissions(HasScope):
-            text += "\n\nFor signed-in people only; API keys get 403."
-        return text.strip()
+            return f"API keys need the scope `{scope}`."
+        return "For signed-in people only; API keys get 403." if self._permissions(HasScope) else ""
 
     def get_override_parameters(self) -> list[Any]:
         """Idempotency-Key on POSTs that honour it."""

@@ -40,6 +40,16 @@ def validate_e164(value: str) -> None:
         raise ValidationError("Use the E.164 form, for example +14155552671.", code="phone_not_e164")
 
 
+def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """IPv4 written as IPv6 becomes IPv4, as callers' addresses do; a zone means nothing beyond one host and is refused."""
+    if "%" in value:
+        raise ValueError("zone")
+    network = ipaddress.ip_network(value, strict=False)
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped and network.prefixlen >= 96:
+        return ipaddress.IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
+    return network
+
+
 def parse_networks(values: list[str]) -> list[str]:
     """The canonical form of CIDR networks; a bare address becomes a network of one.
 
@@ -48,7 +58,7 @@ def parse_networks(values: list[str]) -> list[str]:
     networks: list[str] = []
     for value in values:
         try:
-            network = str(ipaddress.ip_network(value, strict=False))
+            network = str(_network(value))
         except ValueError as error:
             raise ValidationError(f"{value!r} is not an address or CIDR network.", code="invalid_network") from error
         if network not in networks:

@@ -135,3 +135,12 @@ def test_an_overlong_password_is_refused_before_it_is_hashed():
     validator.validate("x" * 10)
     assert code_of(validator.validate, "x" * 11) == "password_too_long"
     assert "10" in validator.get_help_text()
+
+
+def test_a_network_in_ipv6_clothes_is_the_ipv4_network_it_is():
+    assert parse_networks(["::ffff:10.1.2.3/104", "::ffff:192.0.2.7"]) == ["10.0.0.0/8", "192.0.2.7/32"]
+
+
+def test_a_network_with_a_zone_is_refused():
+    with pytest.raises(ValidationError):
+        parse_networks(["fe80::1%eth0"])

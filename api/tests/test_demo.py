@@ -1,0 +1,123 @@
+"""Demo data: on an empty development database only, credentials that work, and nothing of anybody's ever reset."""
+
+import stat
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from api import demo
+from api_keys import services as key_services
+from api_keys.models import APIKey
+from core import registry
+from users.models import User
+from users.tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "data" / "demo.env"
+
+
+def snapshot():
+    return list(User.objects.values_list("pk", "password", "is_active")), list(APIKey.objects.values_list("pk", "digest", "revoked_at"))
+
+
+class TestEmptyDatabase:
+    def test_an_administrator_and_a_key_are_made_and_work(self, file, api, settings):
+        assert demo.ensure(file) is True
+        known = demo.read(file)
+        assert set(known) == {"ATELIER_URL", "ATELIER_ADMIN_USERNAME", "ATELIER_ADMIN_PASSWORD", "ATELIER_API_KEY"}
+        assert known["ATELIER_URL"] == settings.PUBLIC_URL
+        login = {"username": known["ATELIER_ADMIN_USERNAME"], "password": known["ATELIER_ADMIN_PASSWORD"]}
+        assert api.post("/api/v1/auth/login/", login).status_code == 200
+        me = api.as_key(known["ATELIER_API_KEY"]).get("/api/v1/auth/me/").json()["data"]
+        assert me["username"] == "admin"
+        assert set(me["credential"]["scopes"]) == set(registry.scopes()) - registry.admin_scopes()
+
+    def test_only_the_owner_may_read_the_file(self, file):
+        demo.ensure(file)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+    def test_the_password_is_another_on_each_database(self, file, tmp_path):
+        demo.ensure(file)
+        first = demo.read(file)
+        User.objects.all().delete()
+        other = tmp_path / "other.env"
+        demo.ensure(other)
+        assert demo.read(other)["ATELIER_ADMIN_PASSWORD"] != first["ATELIER_ADMIN_PASSWORD"]
+        assert len(first["ATELIER_ADMIN_PASSWORD"]) >= 12
+
+
+class TestAgain:
+    def test_while_the_file_fits_nothing_changes(self, file):
+        demo.ensure(file)
+        before, text = snapshot(), file.read_text()
+        assert demo.ensure(file) is True
+        assert snapshot() == before
+        assert file.read_text() == text
+
+    def test_a_revoked_demo_key_is_replaced_and_the_password_kept(self, file, api):
+        demo.ensure(file)
+        before = demo.read(file)
+        key_services.revoke_key(key=APIKey.objects.get(), actor=User.objects.get())
+        assert demo.ensure(file) is True
+        after = demo.read(file)
+        assert after["ATELIER_ADMIN_PASSWORD"] == before["ATELIER_ADMIN_PASSWORD"]
+        assert after["ATELIER_API_KEY"] != before["ATELIER_API_KEY"]
+        assert api.as_key(after["ATELIER_API_KEY"]).get("/api/v1/auth/me/").status_code == 200
+
+    def test_a_file_of_another_database_makes_a_new_administrator_on_an_empty_one(self, file):
+        demo.ensure(file)
+        before = demo.read(file)
+        User.objects.all().delete()
+        assert demo.ensure(file) is True
+        assert demo.read(file) != before
+
+
+class TestNothingIsReset:
+    def test_a_database_with_people_is_left_alone(self, file):
+        make_user()
+        before = snapshot()
+        assert demo.ensure(file) is False
+        assert snapshot() == before
+        assert not file.exists()
+
+    def test_somebodys_own_administrator_is_left_alone(self, file):
+        make_user(username="admin", is_staff=True, is_superuser=True)
+        before = snapshot()
+        assert demo.ensure(file) is False
+        assert snapshot() == before
+
+    def test_a_lost_file_does_not_reset_the_password(self, file):
+        demo.ensure(file)
+        before = snapshot()
+        file.unlink()
+        assert demo.ensure(file) is False
+        assert snapshot() == before
+
+    def test_a_password_changed_since_is_not_changed_back(self, file):
+        demo.ensure(file)
+        admin = User.objects.get()
+        admin.set_password("another long phrase")
+        admin.save()
+        before, text = snapshot(), file.read_text()
+        assert demo.ensure(file) is False
+        assert snapshot() == before
+        assert file.read_text() == text
+
+
+class TestCommand:
+    def test_it_prepares_an_empty_database_and_says_where_the_credentials_are(self, file, capsys):
+        call_command("prepare", "--env-file", str(file))
+        assert str(file) in capsys.readouterr().out
+        assert file.is_file()
+
+    def test_outside_development_it_refuses_and_changes_nothing(self, file, settings):
+        settings.DEMO_ALLOWED = False
+        with pytest.raises(CommandError, match="development settings only"):
+            call_command("prepare", "--env-file", str(file))
+        assert not file.exists()
+        assert not User.objects.exists()
