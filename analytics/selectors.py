@@ -136,7 +136,7 @@ def timeseries(window: Window, scope: Scope, period: Period, group_by: str | Non
 
 
 def _grouped(rows: Any, ranked: Any, group_by: str) -> list[dict[str, Any]]:
-    """The busiest values apart, the rest of each step together. `ranked` are the same requests in the grain with the fewest rows."""
+    """The busiest values apart, the rest of each step together. `ranked` are the same requests in the fewest rows."""
     busiest = ranked.values(group_by).annotate(total=Sum("requests")).order_by("-total", group_by)[:MAX_GROUPS]
     kept = [row[group_by] for row in busiest]
     folded = rows.annotate(value=Case(When(**{f"{group_by}__in": kept}, then=F(group_by)))) if kept else rows.none()

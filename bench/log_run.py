@@ -20,6 +20,8 @@ from core.principal_listener import stop_listening
 
 HISTORY = timedelta(days=30)
 RECENT = timedelta(hours=1)
+# Two batches, each held twice while it is read, and the program itself.
+MEMORY_MB = 400
 
 
 def say(text: str) -> None:
@@ -61,6 +63,7 @@ def measure(rows: int, calls: int, environment: dict[str, str], repository: Path
         "rows": rows,
         "rows_per_s": round(rate),
         **{f"{name}_rows_per_s": round(value) for name, value in others.items()},
+        "times_executemany": round(rate / others["executemany"], 1),
         **latencies,
         "shipper_rss_mb": round(max(memory)),
         "shipper_rss_mb_by_backlog": {count: round(peak) for count, peak in zip(history, memory, strict=True)},
@@ -69,7 +72,7 @@ def measure(rows: int, calls: int, environment: dict[str, str], repository: Path
         "cores": os.cpu_count(),
     }
     reads = [result[f"{name}_p95_ms"] for name in ("summary", "timeseries", "api_logs")]
-    result["targets_met"] = rate >= 100_000 and max(reads) < 100 and memory[1] < memory[0] * 1.5 + 32
+    result["targets_met"] = rate >= 100_000 and max(reads) < 100 and max(memory) < MEMORY_MB
     return result
 
 

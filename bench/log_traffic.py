@@ -52,12 +52,12 @@ class Traffic:
 
     def __init__(self, seed: int = 1) -> None:
         self.random = random.Random(seed)  # noqa: S311 - made-up traffic
-        self.users = [UUID(int=self.random.getrandbits(128), version=4) for _ in range(USERS)]
-        callers: list[tuple[UUID | None, UUID | None]] = [(None, None)]
+        self.users = [self._uuid4() for _ in range(USERS)]
+        callers: list[tuple[str | None, str | None]] = [(None, None)]
         weights = [0.1]
         share = [1 / (rank + 3) for rank in range(USERS)]
         for user, weight in zip(self.users, share, strict=True):
-            keys = [None, *(UUID(int=self.random.getrandbits(128), version=4) for _ in range(2))]
+            keys = [None, *(self._uuid4() for _ in range(2))]
             callers += [(user, key) for key in keys]
             weights += [0.9 * weight / sum(share) * part for part in (0.2, 0.5, 0.3)]
         self._callers, self._caller_weights = callers, list(itertools.accumulate(weights))
@@ -95,7 +95,7 @@ class Traffic:
                     ip_address=address,
                     user_id=user,
                     api_key_id=key,
-                    request_id=str(record_id),
+                    request_id=record_id,
                     module=route.module,
                 )
 
@@ -107,6 +107,9 @@ class Traffic:
         writer.close()
         writer.sync()
 
-    def _uuid7(self, timestamp_us: int) -> UUID:
+    def _uuid4(self) -> str:
+        return str(UUID(int=self.random.getrandbits(128), version=4))
+
+    def _uuid7(self, timestamp_us: int) -> str:
         noise = self.random.getrandbits(74)
-        return UUID(int=(timestamp_us // 1000) << 80 | 0x7 << 76 | (noise >> 62) << 64 | 0x2 << 62 | noise & (1 << 62) - 1)
+        return str(UUID(int=(timestamp_us // 1000) << 80 | 0x7 << 76 | (noise >> 62) << 64 | 0x2 << 62 | noise & (1 << 62) - 1))

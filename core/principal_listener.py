@@ -7,6 +7,7 @@ bounds how stale an entry can be. An idle connection is probed each second, so a
 import logging
 import os
 import threading
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -15,6 +16,8 @@ from django.db import connection
 from core.principals import CHANNEL, principal_cache
 
 log = logging.getLogger(__name__)
+# A network that goes silent is noticed within seconds too, not when TCP gives up. The last is in milliseconds.
+_PATIENCE: dict[str, Any] = {"connect_timeout": 3, "tcp_user_timeout": 5000}
 _lock = threading.Lock()
 _stopping = threading.Event()
 _listening = threading.Event()
@@ -52,11 +55,11 @@ def stop_listening() -> None:
 
 def _connect() -> "psycopg.Connection[tuple[object, ...]]":
     if settings.LISTEN_DATABASE_URL:
-        return psycopg.connect(settings.LISTEN_DATABASE_URL, autocommit=True, connect_timeout=3)
+        return psycopg.connect(settings.LISTEN_DATABASE_URL, autocommit=True, **_PATIENCE)
     parameters = connection.get_connection_params()
     for name in ("cursor_factory", "context", "pool"):
         parameters.pop(name, None)
-    return psycopg.connect(**{**parameters, "autocommit": True, "connect_timeout": 3})
+    return psycopg.connect(**{**parameters, "autocommit": True, **_PATIENCE})
 
 
 def _listen_forever() -> None:

@@ -133,7 +133,7 @@ class TestRouting:
         "path",
         [
             "/api/",
-            "/api/v1/",
+            "/api/v2/",
             "/api/v2/users/",
             "/api/v1/nothing/",
             "/api/v1/users/not-a-uuid/",

@@ -61,7 +61,7 @@ PAGES_MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# Django looks for these in MIDDLEWARE; they are in PAGES_MIDDLEWARE (config/tests/test_settings.py holds them there).
+# Django looks for these in MIDDLEWARE; they are in PAGES_MIDDLEWARE (config/tests/test_architecture.py holds them there).
 SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410", "security.W001", "security.W002", "security.W003"]
 
 ROOT_URLCONF = "config.urls"

@@ -115,8 +115,7 @@ class LiveProduct:
         self.root = entry_dir(Path(tempfile.mkdtemp(prefix="atelier-live-")))
         self.layout = Layout(self.root)
         self.address = WebAddress("127.0.0.1", free_port(), self.workers, 4)
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment |= {
+        environment = bare_environment() | {
             "DATA_DIR": str(self.root),
             "PORT": str(self.address.port),
             "WEB_WORKERS": str(self.workers),
@@ -319,6 +318,11 @@ class LiveProduct:
         with contextlib.suppress(OSError, http.client.HTTPException, StopIteration, AssertionError):
             return all(caller.get(health.PATH).status == 200 for (caller,) in self.callers_by_worker(1).values())
         return False
+
+
+def bare_environment() -> dict[str, str]:
+    """A fresh shell's environment: nothing of the test suite's own settings, secrets and services."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ}
 
 
 def together(count: int, work: Callable[[int], Any]) -> list[Any]:

@@ -52,6 +52,13 @@ def test_every_top_level_app_stands_in_the_layers() -> None:
     assert top_level <= set(contracts["importlinter"]["root_packages"].split())
 
 
+def test_every_module_and_api_package_stands_in_a_contract() -> None:
+    text = (ROOT / ".importlinter").read_text()
+    modules = [f"modules.{path.parent.name}" for path in ROOT.glob("modules/*/apps.py")]
+    packages = [f"api.v1.{path.parent.name}" for path in ROOT.glob("api/v1/*/urls.py")]
+    assert [name for name in (*modules, *packages) if name not in text] == []
+
+
 def test_foreign_keys_point_down() -> None:
     found = {}
     for config in domain_apps():

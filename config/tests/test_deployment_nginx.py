@@ -130,10 +130,16 @@ def assert_envelope(response: httpx.Response, status: int, code: str) -> None:
     assert body["meta"]["request_id"] == response.headers["x-request-id"]
 
 
-def test_plain_http_only_redirects(proxy: Proxy) -> None:
-    response = proxy.http.post("/api/v1/x/?y=1")
+def test_plain_http_redirects_pages(proxy: Proxy) -> None:
+    response = proxy.http.get("/admin/?y=1")
     assert response.status_code == 308
-    assert response.headers["location"] == "https://127.0.0.1/api/v1/x/?y=1"
+    assert response.headers["location"] == "https://127.0.0.1/admin/?y=1"
+
+
+def test_plain_http_refuses_the_api_so_that_no_client_learns_to_send_its_key_in_clear(proxy: Proxy) -> None:
+    response = proxy.http.post("/api/v1/x/?y=1")
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "https_required"
 
 
 def test_a_claimed_address_never_reaches_the_application(proxy: Proxy) -> None:
@@ -161,7 +167,7 @@ def test_what_nginx_refuses_has_the_envelope(proxy: Proxy) -> None:
     assert_envelope(proxy.https.request("TRACE", "/api/v1/x/"), 405, "method_not_allowed")
     assert_envelope(proxy.https.get("/api/", headers={"X-Long": "a" * 20_000}), 400, "bad_request")
     assert_envelope(proxy.https.get("/api/?" + "a" * 20_000), 414, "uri_too_long")
-    assert_envelope(proxy.https.post("/api/v1/x/", content=b"x" * (13 << 20)), 413, "payload_too_large")
+    assert_envelope(proxy.https.post("/api/v1/x/", content=b"x" * (13 << 20)), 413, "body_too_large")
 
 
 def test_static_files_are_served_and_others_asked_of_the_application(proxy: Proxy) -> None:
@@ -195,7 +201,7 @@ def test_without_the_application_callers_are_told_to_come_back(tmp_path: Path) -
     (nobody,) = free_ports(1)
     with nginx_before(nobody, tmp_path) as alone:
         response = alone.https.get("/api/v1/x/")
-        assert_envelope(response, 503, "service_unavailable")
+        assert_envelope(response, 503, "unavailable")
         assert response.headers["retry-after"] == "5"
 
 

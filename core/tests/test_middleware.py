@@ -1,12 +1,16 @@
 """The outermost layer: one log line for each answered API request, whatever became of it."""
 
 import logging
+import os
+import subprocess
+import sys
+import textwrap
 from uuid import UUID
 
 import pytest
 from django.conf import settings as django_settings
 from django.http import HttpResponse, StreamingHttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from core import context, metrics
 from core.middleware import RequestMiddleware
@@ -238,6 +242,63 @@ class TestTransport:
         assert response["Strict-Transport-Security"] == "max-age=3600; includeSubDomains; preload"
 
 
+@pytest.mark.django_db
+class TestCrossOrigin:
+    ORIGIN = "https://app.example.test"
+
+    @pytest.fixture(autouse=True)
+    def _allowed(self, settings):
+        settings.CORS_ALLOWED_ORIGINS = [self.ORIGIN]
+
+    def test_an_allowed_origin_may_call_with_its_credentials_and_read_our_headers(self, api):
+        preflight = api.options(
+            "/api/v1/users/",
+            HTTP_ORIGIN=self.ORIGIN,
+            HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST",
+            HTTP_ACCESS_CONTROL_REQUEST_HEADERS="authorization,idempotency-key",
+        )
+        assert preflight.status_code == 200
+        assert preflight["Access-Control-Allow-Origin"] == self.ORIGIN
+        assert {"authorization", "idempotency-key"} <= set(preflight["Access-Control-Allow-Headers"].split(", "))
+        answer = api.get("/api/v1/", HTTP_ORIGIN=self.ORIGIN)
+        assert answer["Access-Control-Allow-Origin"] == self.ORIGIN
+        assert "RateLimit" in answer["Access-Control-Expose-Headers"]
+
+    @pytest.mark.parametrize("origin", ["https://evil.example.test", "null", "https://app.example.test.evil.test", "http://app.example.test"])
+    def test_another_origin_may_not(self, api, origin):
+        assert "Access-Control-Allow-Origin" not in api.get("/api/v1/", HTTP_ORIGIN=origin)
+
+    def test_the_answer_depends_on_the_origin_for_every_cache(self, api):
+        assert "Origin" in api.get("/api/v1/")["Vary"]
+        assert "Origin" in api.get("/api/v1/", HTTP_ORIGIN=self.ORIGIN)["Vary"]
+
+
+@pytest.mark.django_db
+class TestPages:
+    def test_the_admin_has_cookies_forms_and_frames_guarded(self, client):
+        response = client.get("/admin/login/")
+        assert response.status_code == 200
+        assert response["X-Frame-Options"] == "DENY"
+        assert "csrftoken" in response.cookies
+        assert response["X-Request-ID"]
+
+    def test_a_form_without_its_token_is_refused(self, admin):
+        strict = Client(enforce_csrf_checks=True)
+        assert strict.post("/admin/login/", {"username": "chief", "password": "correct horse battery"}).status_code == 403
+
+    def test_the_api_sets_no_cookie_and_asks_for_no_token(self, as_user):
+        strict = Client(enforce_csrf_checks=True)
+        response = strict.post("/api/v1/auth/login/", {"username": "a", "password": "b"}, content_type="application/json")
+        assert response.status_code == 401
+        assert not response.cookies
+        assert not as_user.get("/api/v1/auth/me/").cookies
+
+    def test_a_session_of_the_admin_is_no_credential_of_the_api(self, client, admin):
+        client.force_login(admin, backend="users.backends.UsernameOrEmailBackend")
+        assert client.get("/admin/").status_code == 200
+        assert client.get("/api/v1/auth/me/").status_code == 401
+
+
 class TestMetrics:
     def counted(self, module, status_class):
         metrics.exposition()
@@ -254,3 +315,32 @@ class TestMetrics:
         text = metrics.exposition().decode()
         assert 'atelier_requests_total{module="unknown",status_class="2xx"}' in text
         assert 'atelier_request_seconds_total{module="unknown"}' in text
+
+    def test_processes_that_share_a_directory_are_summed(self, tmp_path):
+        code = """
+            import os, sys
+            from core import metrics
+            if sys.argv[1] == "show":
+                sys.stdout.write(metrics.exposition().decode())
+            else:
+                for _ in range(3):
+                    metrics.observe_request("users", 200, 0.5)
+                metrics._pending.flush()
+        """
+
+        def run(what):
+            return subprocess.run(
+                [sys.executable, "-c", textwrap.dedent(code), what],
+                env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=60,
+            ).stdout
+
+        run("count")
+        run("count")
+        shown = run("show")
+        assert 'atelier_requests_total{module="users",status_class="2xx"} 6.0' in shown
+        assert 'atelier_request_seconds_total{module="users"} 3.0' in shown
+        assert "atelier_limit_fallbacks_total 0.0" in shown

@@ -5,6 +5,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
@@ -126,6 +127,34 @@ class TestDatabaseBreaker:
         assert database._away_until == 0.0
 
 
+    @pytest.mark.django_db(transaction=True)
+    def test_after_a_restart_the_first_lost_connection_clears_the_pool_of_the_others(self):
+        settings = dict(connection.settings_dict)
+        settings["OPTIONS"] = {**settings["OPTIONS"], "pool": {"min_size": 3, "max_size": 3, "timeout": 3}}
+        pooled = database.DatabaseWrapper(settings, "pooled")
+        try:
+            pooled.pool.open()
+            pooled.pool.wait(timeout=10)
+            pooled.ensure_connection()
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'"
+                )
+                assert cursor.fetchone()[0] >= 3
+            with pytest.raises(OperationalError), pooled.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            pooled.close()
+            # Two more of the pool were dead too: nobody may be handed one.
+            for _ in range(4):
+                with pooled.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+                pooled.close()
+            assert database._away_until == 0.0
+        finally:
+            pooled.close_pool()
+
+
 @shared_task
 def doorbell_rang(*args):
     """A task of the tests."""
@@ -227,6 +256,40 @@ class TestAudit:
             audit.record("thing.made", actor=None, target_type="thing", target_id="1")
             raise RuntimeError
         assert AuditEntry.objects.count() == 0
+
+
+class TestTasks:
+    @pytest.mark.django_db
+    def test_old_idempotency_records_are_purged_by_the_periodic_task(self):
+        from core.models import IdempotencyRecord
+        from core.tasks import purge_idempotency_records
+
+        old = datetime(2020, 1, 1, tzinfo=UTC)
+        record = IdempotencyRecord.objects.create(
+            caller="c", method="POST", route="/r/", key="k", fingerprint=b"", status_code=201, body=b"", created_at=old
+        )
+        assert str(record) == "POST /r/"
+        assert purge_idempotency_records.delay().get() == 1
+        assert not IdempotencyRecord.objects.exists()
+
+    def test_a_task_carries_the_id_of_the_request_that_rang_it(self):
+        from config import celery
+
+        context.enter(context.RequestContext())
+        headers = {}
+        celery._add_request_id(headers=headers)
+        assert headers == {}
+        context.enter(context.RequestContext(request_id="rid"))
+        celery._add_request_id(headers=headers)
+        assert headers["request_id"] == "rid"
+        context.enter(context.RequestContext())
+        seen = []
+        doorbell_task = SimpleNamespace(request=SimpleNamespace(request_id="rid"))
+        celery._enter_request(task=doorbell_task)
+        seen.append(context.current().request_id)
+        celery._leave_request()
+        seen.append(context.current().request_id)
+        assert seen == ["rid", ""]
 
 
 class TestCrypto:

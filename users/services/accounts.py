@@ -136,7 +136,7 @@ def activate_user(*, user: User, actor: User | None) -> User:
 
 
 def delete_user(*, user: User, actor: User) -> None:
-    """Remove an account with its sessions, profile and keys. The audit trail and the statistics keep its id."""
+    """Remove an account with its sessions, profile and keys. The audit trail, the log and its sums keep its id."""
     if actor.pk == user.pk:
         raise LastAdministrator
     _check_rank(actor, user)
