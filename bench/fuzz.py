@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from config.local.errors import tail
 from config.local.layout import PROJECT
 from config.tests.live import UNLIMITED, LiveProduct, bare_environment
 
@@ -100,7 +101,7 @@ def fuzz(product: LiveProduct, identity: str, seconds: int, *, seed: int | None 
             identity,
             json.loads(report.read_text(encoding="utf-8")),
             Counter({(method, path, status): count for method, path, status, count in rows}),
-            output,
+            f"{output}\nThe server's own words:\n{tail(product.layout.log('web'), lines=80)}",
         )
 
 
