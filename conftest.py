@@ -1,7 +1,6 @@
 """Fixtures for every test: clean process state, people, and clients that call as they do."""
 
 from collections.abc import Callable, Iterator
-
 from typing import Any
 
 import hypothesis
@@ -20,7 +19,6 @@ from core.request_log import spool
 from users.models import User
 from users.services import sessions
 from users.tests.factories import make_guest, make_user
-
 
 # Property tests are about properties: how long an example takes on a busy machine is no failure.
 hypothesis.settings.register_profile("suite", deadline=None, database=None)

@@ -47,7 +47,7 @@ class GateMixin(views.APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """Those of a retired operation, else none: `Allow` goes out with 405 only, and nothing is negotiated for `Vary` to tell."""
+        """Those of a retired operation, else none: `Allow` goes out with 405 only, and nothing is negotiated."""
         return self.retirement.headers() if self.retirement else {}
 
     @property

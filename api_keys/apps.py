@@ -14,7 +14,7 @@ class APIKeysConfig(DomainAppConfig):
     urlconf = "api.v1.api_keys.urls"
     scopes: ClassVar[Mapping[str, str]] = {
         "api_keys:read": "List and read the own keys and their usage",
-        "api_keys:write": "Create, change, rotate and revoke the own keys, never with scopes or an environment that this key lacks",
+        "api_keys:write": "Create, change, rotate and revoke the own keys; never with scopes or an environment this key lacks",
     }
 
     def ready(self) -> None:

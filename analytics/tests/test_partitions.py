@@ -72,7 +72,7 @@ def test_makers_at_once_wait_for_each_other():
     def make():
         try:
             partitions.ensure(days(*range(5)))
-        except Exception as error:  # noqa: BLE001 - any is a failure of this test
+        except Exception as error:
             errors.append(error)
         finally:
             connections.close_all()

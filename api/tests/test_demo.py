@@ -21,7 +21,9 @@ def file(tmp_path):
 
 
 def snapshot():
-    return list(User.objects.values_list("pk", "password", "is_active")), list(APIKey.objects.values_list("pk", "digest", "revoked_at"))
+    return list(User.objects.values_list("pk", "password", "is_active")), list(
+        APIKey.objects.values_list("pk", "digest", "revoked_at")
+    )
 
 
 class TestEmptyDatabase:

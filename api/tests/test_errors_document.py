@@ -133,9 +133,7 @@ def field_codes() -> set[str]:
             short = name_of(node).rpartition(".")[2]
             if name_of(node).endswith("Invalid.field"):
                 found |= words(argument(node, 2, "code"))
-            elif short == "FieldError":
-                found |= words(argument(node, 1, "code"))
-            elif short == "ValidationError":
+            elif short == "FieldError" or short == "ValidationError":
                 found |= words(argument(node, 1, "code"))
             found |= {word for item in node.keywords if item.arg == "violation_error_code" for word in words(item.value)}
     return found
@@ -144,7 +142,9 @@ def field_codes() -> set[str]:
 def document(heading: str) -> list[list[str]]:
     text = (ROOT / "docs" / "errors.md").read_text()
     section = re.split(r"^## ", text.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")]
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")
+    ]
     assert rows
     return rows
 

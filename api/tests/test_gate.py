@@ -6,8 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 import time_machine
-from django.test.utils import CaptureQueriesContext
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +49,19 @@ class TestCredentials:
         assert api.get(ME, HTTP_AUTHORIZATION=f"{scheme} {key.raw}").status_code == 200
 
     @pytest.mark.parametrize(
-        "header", ["", " ", "Basic dXNlcjpwYXNz", "Bearer", "Token abc", "nonsense", "Bearer\tabc", "x" * 5000, "Digest a=b", "ApiKey" * 900]
+        "header",
+        [
+            "",
+            " ",
+            "Basic dXNlcjpwYXNz",
+            "Bearer",
+            "Token abc",
+            "nonsense",
+            "Bearer\tabc",
+            "x" * 5000,
+            "Digest a=b",
+            "ApiKey" * 900,
+        ],
     )
     def test_what_is_no_credential_is_refused_on_every_endpoint(self, api, header):
         for path in (ME, "/api/v1/"):

@@ -75,7 +75,7 @@ class TestOperations:
                     continue
                 shape = resolve(schema, body["schema"])
                 assert shape["required"] == ["success", "data", "meta"], name
-                paged = "page_size" in {p["name"] for p in map(lambda p: resolve(schema, p), operation.get("parameters", []))}
+                paged = "page_size" in {resolve(schema, p)["name"] for p in operation.get("parameters", [])}
                 assert ("pagination" in resolve(schema, shape["properties"]["meta"])["properties"]) == paged, name
 
     def test_each_answer_tells_its_headers(self, schema, operations):

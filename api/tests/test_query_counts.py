@@ -46,7 +46,9 @@ def _count(caller: Caller, url: str) -> tuple[int, Any]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", sorted(QUERIES))
-def test_a_list_takes_the_same_queries_for_one_row_and_for_twenty(name: str, admin: User, as_admin: Caller, load_spool: Any) -> None:
+def test_a_list_takes_the_same_queries_for_one_row_and_for_twenty(
+    name: str, admin: User, as_admin: Caller, load_spool: Any
+) -> None:
     url = reverse(name)
     _more_of_everything(admin, 1)
     as_admin.get(url)

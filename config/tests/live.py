@@ -335,7 +335,7 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
         barrier.wait()
         try:
             results[index] = work(index)
-        except BaseException as error:  # noqa: BLE001 - raised again below
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(index,)) for index in range(count)]

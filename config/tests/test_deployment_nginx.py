@@ -12,7 +12,7 @@ from pathlib import Path
 from socket import socket
 from threading import Thread
 
-import httpx  # noqa: TID251 - speaks to our own nginx only
+import httpx
 import pytest
 
 from config.checks.deployment import ROOT
@@ -38,7 +38,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET  # noqa: N815 - named by the base class
+    do_POST = do_GET
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
         """Say nothing: the test's output is for the test."""

@@ -29,7 +29,9 @@ def start(settings="production", code="", drop=(), **changes):
     for name in drop:
         del environment[name]
     script = f"import config.settings.{settings}\n{code}"
-    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 class TestProduction:
@@ -76,7 +78,10 @@ class TestProduction:
         assert "anonymous" in done.stderr
 
     def test_demo_data_is_for_development_only(self):
-        code = "import django; django.setup(); from django.core.management import call_command; call_command('prepare', env_file='x.env')"
+        code = (
+            "import django; django.setup(); from django.core.management import call_command; "
+            "call_command('prepare', env_file='x.env')"
+        )
         done = start("staging", code)
         assert done.returncode != 0
         assert "development settings only" in done.stderr
@@ -84,7 +89,9 @@ class TestProduction:
 
 class TestDevelopment:
     def test_only_the_addresses_are_needed(self):
-        done = start("development", drop=["SECRET_KEY", "JWT_SIGNING_KEYS", "API_KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS", "ALLOWED_HOSTS"])
+        done = start(
+            "development", drop=["SECRET_KEY", "JWT_SIGNING_KEYS", "API_KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS", "ALLOWED_HOSTS"]
+        )
         assert done.returncode == 0, done.stderr[-2000:]
 
 

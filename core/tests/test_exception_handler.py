@@ -47,7 +47,12 @@ GOOD = {"size": 1, "message": "m", "code": "c"}
 class TestFlattening:
     def test_each_wrong_field_is_named_however_deep_it_lies(self):
         found = errors_of(
-            {"name": "long", "inner": {"size": "x"}, "many": [GOOD, {"size": 1}, GOOD, {"size": None, "message": "", "code": "c"}], "tags": [1, "x"]}
+            {
+                "name": "long",
+                "inner": {"size": "x"},
+                "many": [GOOD, {"size": 1}, GOOD, {"size": None, "message": "", "code": "c"}],
+                "tags": [1, "x"],
+            }
         )
         assert set(found) == {
             ("name", "max_length"),
@@ -72,7 +77,9 @@ class TestFlattening:
         assert details(drf.ValidationError("no", "bad")) == [("", "bad")]
 
     def test_djangos_own_errors_are_flattened_alike(self):
-        error = DjangoValidationError({"a": [DjangoValidationError("%(n)s is wrong", code="wrong", params={"n": 5})], "__all__": ["x"]})
+        error = DjangoValidationError(
+            {"a": [DjangoValidationError("%(n)s is wrong", code="wrong", params={"n": 5})], "__all__": ["x"]}
+        )
         assert details(error) == [("a", "wrong"), ("", "invalid")]
         assert translate(error)[1]["details"][0]["message"] == "5 is wrong"
 

@@ -226,7 +226,7 @@ class TestConcurrency:
             self.in_thread(self.kill_the_others)
             return Response({}, status=201)
 
-        with pytest.raises(Exception, match="terminat|closed|connection"):
+        with pytest.raises(Exception, match=r"terminat|closed|connection"):
             once(killed)
         connection.close()
         assert AuditEntry.objects.count() == 0

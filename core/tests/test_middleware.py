@@ -264,7 +264,9 @@ class TestCrossOrigin:
         assert answer["Access-Control-Allow-Origin"] == self.ORIGIN
         assert "RateLimit" in answer["Access-Control-Expose-Headers"]
 
-    @pytest.mark.parametrize("origin", ["https://evil.example.test", "null", "https://app.example.test.evil.test", "http://app.example.test"])
+    @pytest.mark.parametrize(
+        "origin", ["https://evil.example.test", "null", "https://app.example.test.evil.test", "http://app.example.test"]
+    )
     def test_another_origin_may_not(self, api, origin):
         assert "Access-Control-Allow-Origin" not in api.get("/api/v1/", HTTP_ORIGIN=origin)
 

@@ -65,7 +65,7 @@ def test_no_bytes_bring_the_parser_down(body):
         assert error.get_codes() == "malformed_json"
 
 
-@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_depth_is_bounded_exactly(opening, closing):
     def nested(depth):
         return (opening * depth + "1" + closing * depth).encode()

@@ -79,7 +79,10 @@ class TestScopes:
 
     def test_head_needs_what_get_needs(self):
         assert allowed(HasScope, key("a:read"), {"GET": "a:read", "*": "a:write"}, "list", "HEAD")
-        assert refusal(HasScope, key("a:write"), scopes={"GET": "a:read", "*": "a:write"}, action="list", method="HEAD") == "insufficient_scope"
+        assert (
+            refusal(HasScope, key("a:write"), scopes={"GET": "a:read", "*": "a:write"}, action="list", method="HEAD")
+            == "insufficient_scope"
+        )
 
 
 class TestOwnership:

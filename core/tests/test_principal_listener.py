@@ -111,7 +111,9 @@ def test_it_goes_on_trying_while_postgresql_is_away(settings, caplog):
 def test_a_listener_may_have_an_address_of_its_own(settings):
     principal_listener.stop_listening()
     parameters = connection.get_connection_params()
-    settings.LISTEN_DATABASE_URL = f"postgres://{parameters['user']}:{parameters.get('password', '')}@{parameters['host']}:{parameters['port']}/{parameters['dbname']}"
+    user, password = parameters["user"], parameters.get("password", "")
+    where = f"{parameters['host']}:{parameters['port']}/{parameters['dbname']}"
+    settings.LISTEN_DATABASE_URL = f"postgres://{user}:{password}@{where}"
     with principal_listener._connect() as listener:
         assert listener.execute("SELECT current_database()").fetchone() == (parameters["dbname"],)
 

@@ -126,7 +126,6 @@ class TestDatabaseBreaker:
             back.get_new_connection(self.parameters(back)).close()
         assert database._away_until == 0.0
 
-
     @pytest.mark.django_db(transaction=True)
     def test_after_a_restart_the_first_lost_connection_clears_the_pool_of_the_others(self):
         settings = dict(connection.settings_dict)
@@ -221,7 +220,9 @@ class TestAudit:
     def test_an_entry_tells_who_did_what_to_which_thing_from_where(self, user):
         context.enter(context.RequestContext("rid", "203.0.113.7", "", "session"))
         target = uuid4()
-        audit.record("thing.changed", actor=user, target_type="thing", target_id=target, target_label="x" * 300, changes={"a": [1, 2]})
+        audit.record(
+            "thing.changed", actor=user, target_type="thing", target_id=target, target_label="x" * 300, changes={"a": [1, 2]}
+        )
         context.enter(context.RequestContext())
         entry = AuditEntry.objects.get()
         assert (entry.action, entry.actor_id, entry.actor_label, entry.via) == ("thing.changed", user.pk, "owner", "session")
@@ -348,7 +349,7 @@ class TestLogging:
         import json
 
         self.enter("rid")
-        line = JSONFormatter().format(self.record("a\nb %s", ("ü\"",)))
+        line = JSONFormatter().format(self.record("a\nb %s", ('ü"',)))
         self.enter("")
         entry = json.loads(line)
         assert "\n" not in line
@@ -392,6 +393,8 @@ class TestJSON:
         response = APIResponse.success([1], status=201, pagination={"page": 1})
         body = json.loads(response.content)
         assert (response.status_code, body["data"], body["meta"]["pagination"]) == (201, [1], {"page": 1})
-        error = APIResponse.error(rf.get("/p/", HTTP_ACCEPT="application/problem+json"), 503, "away", "Gone.", headers={"Retry-After": "5"})
+        error = APIResponse.error(
+            rf.get("/p/", HTTP_ACCEPT="application/problem+json"), 503, "away", "Gone.", headers={"Retry-After": "5"}
+        )
         assert (error.status_code, error["Retry-After"], error["Content-Type"]) == (503, "5", "application/problem+json")
         assert json.loads(error.content)["code"] == "away"

@@ -13,4 +13,6 @@ class SampleConfig(DomainAppConfig):
     urlconf = "core.tests.sample.urls"
     scopes: ClassVar[Mapping[str, str]] = {"samples:read": "Read samples", "samples:clean": "Remove samples"}
     admin_scopes: ClassVar[frozenset[str]] = frozenset({"samples:clean"})
-    beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {"sample.sweep": {"task": "core.tests.sample.sweep", "schedule": 60.0}}
+    beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {
+        "sample.sweep": {"task": "core.tests.sample.sweep", "schedule": 60.0}
+    }
