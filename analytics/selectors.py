@@ -139,7 +139,9 @@ def _grouped(rows: Any, ranked: Any, group_by: str) -> list[dict[str, Any]]:
     """The busiest values apart, the rest of each step together. `ranked` are the same requests in the fewest rows."""
     busiest = ranked.values(group_by).annotate(total=Sum("requests")).order_by("-total", group_by)[:MAX_GROUPS]
     kept = [row[group_by] for row in busiest]
-    folded = rows.annotate(value=Case(When(**{f"{group_by}__in": kept}, then=F(group_by)))) if kept else rows.none()
+    if not kept:
+        return []
+    folded = rows.annotate(value=Case(When(**{f"{group_by}__in": kept}, then=F(group_by))))
     return [{**row, group_by: row["value"]} for row in folded.values("start", "value").annotate(**_sums())]
 
 

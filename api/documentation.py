@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.http.response import HttpResponseBase
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 # ReDoc's bundle would load a logo from its maker's host. Both pages have inline scripts and styles; ReDoc searches in a worker.
@@ -17,9 +17,9 @@ POLICY = (
 class LocalOnly(APIView):
     """Adds the policy to a page."""
 
-    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """The page with its policy."""
-        page: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
+        page: Response = super().finalize_response(request, response, *args, **kwargs)
         page["Content-Security-Policy"] = POLICY
         return page
 

@@ -146,8 +146,8 @@ class Tour:
             self.user_id = admin.expect(HTTPStatus.CREATED, "POST", "/api/v1/users/", body).data["id"]
             told(self.name)
         with self._step("... and an API key for it") as told:
-            body = {"name": "Tour", "owner": self.user_id, "scopes": SCOPES, "rate_limit": RATE_LIMIT}
-            key: dict[str, Any] = admin.expect(HTTPStatus.CREATED, "POST", "/api/v1/api-keys/", body).data
+            wanted: dict[str, Any] = {"name": "Tour", "owner": self.user_id, "scopes": SCOPES, "rate_limit": RATE_LIMIT}
+            key: dict[str, Any] = admin.expect(HTTPStatus.CREATED, "POST", "/api/v1/api-keys/", wanted).data
             told(f"{key['prefix']}…{key['last_four']}, {RATE_LIMIT} requests a minute, scopes {', '.join(SCOPES)}")
         return key
 

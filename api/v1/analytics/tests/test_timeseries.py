@@ -133,3 +133,10 @@ def test_the_queries_do_not_grow_with_the_traffic(as_admin, traffic, django_asse
             # The busiest groups, their points, and the rest together where there is one.
             with django_assert_max_num_queries(3):
                 as_admin.get(path)
+
+
+@pytest.mark.parametrize("bucket", ["minute", "hour", "day"])
+@pytest.mark.parametrize("group_by", ["endpoint", "method", "status_class", "user_id", "api_key_id"])
+def test_a_window_without_requests_has_no_groups(as_user, made, bucket, group_by):
+    for narrowed in ("", f"&api_key={made.key.pk}", f"&api_key={made.key.pk}&method=GET"):
+        assert data(as_user.get(f"{SERIES}?{WINDOW}&bucket={bucket}&group_by={group_by}{narrowed}")) == []
