@@ -431,7 +431,7 @@ class TestCaps:
             started = time.monotonic()
             with pytest.raises(OutgoingFailed) as caught:
                 request("GET", url, timeout=0.6)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 2.5
         assert caught.value.permanent is False
 
     def test_a_server_that_is_silent_is_left_when_the_time_is_over(self, allow):
@@ -440,7 +440,7 @@ class TestCaps:
             started = time.monotonic()
             with pytest.raises(OutgoingFailed):
                 request("GET", url, timeout=0.4)
-        assert time.monotonic() - started < 1.2
+        assert time.monotonic() - started < 2.5
 
     def test_redirects_share_one_deadline(self, allow):
         def answer(handler):
@@ -452,7 +452,7 @@ class TestCaps:
             started = time.monotonic()
             with pytest.raises(OutgoingFailed):
                 request("GET", url, timeout=0.7, max_redirects=20)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 2.5
 
 
 def _certificate(tmp_path, name):
@@ -527,4 +527,4 @@ class TestTLS:
             started = time.monotonic()
             with pytest.raises(OutgoingFailed):
                 request("GET", url, timeout=0.5)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 2.5

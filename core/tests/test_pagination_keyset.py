@@ -53,6 +53,7 @@ def walk(group, size, view=View):
     while True:
         rows, pagination = page(group, cursor, size, view)
         pages.append(rows)
+        assert len(pages) <= 100, "the walk goes in circles"
         cursor = pagination["next_cursor"]
         if cursor is None:
             return pages, pagination
@@ -87,6 +88,7 @@ def test_walking_back_from_the_end_gives_the_same_rows(seconds, size):
         if not rows:
             break
         back.insert(0, rows)
+        assert len(back) <= 100, "the walk goes in circles"
     assert flat(back) == flat(pages)
 
 
@@ -108,6 +110,7 @@ def test_rows_inserted_during_a_walk_neither_repeat_nor_hide_the_others(seconds,
     fill(added, group)
     seen, cursor = [row.pk for row in first], pagination["next_cursor"]
     while cursor:
+        assert len(seen) <= 100, "the walk goes in circles"
         rows, pagination = page(group, cursor, 3)
         seen += [row.pk for row in rows]
         cursor = pagination["next_cursor"]
