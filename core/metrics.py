@@ -3,12 +3,15 @@
 import os
 import threading
 import time
+from collections import deque
 from functools import cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+MAX_PENDING = 100_000
 
 
 @cache
@@ -42,28 +45,33 @@ def exposition() -> bytes:
 
 
 class _Pending:
-    """Requests counted since the last flush; a Prometheus counter is a memory map with a lock, too dear for each request."""
+    """Requests since the last flush. A Prometheus counter is a memory map behind a lock, too dear for each request; appending to a
+    deque is a single step of the interpreter and needs none. Beyond MAX_PENDING the oldest are forgotten."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[tuple[str, int], list[float]] = {}
+        self._seen: deque[tuple[str, int, float]] = deque(maxlen=MAX_PENDING)
         self._pid = 0
 
     def add(self, module: str, status_class: int, seconds: float) -> None:
-        with self._lock:
-            if self._pid != os.getpid():
-                self._pid, self._counts = os.getpid(), {}
-                threading.Thread(target=self._flush_forever, name="metrics-flush", daemon=True).start()
-            entry = self._counts.setdefault((module, status_class), [0, 0.0])
-            entry[0] += 1
-            entry[1] += seconds
+        if self._pid != os.getpid():
+            self._adopt()
+        self._seen.append((module, status_class, seconds))
 
     def flush(self) -> None:
         with self._lock:
-            counts, self._counts = self._counts, {}
-        for (module, status_class), (requests, seconds) in counts.items():
-            requests_total().labels(module, f"{status_class}xx").inc(requests)
-            request_seconds().labels(module).inc(seconds)
+            while self._seen:
+                module, status_class, seconds = self._seen.popleft()
+                requests_total().labels(module, f"{status_class}xx").inc()
+                request_seconds().labels(module).inc(seconds)
+
+    def _adopt(self) -> None:
+        """First request in this process, or in a forked child, to which the parent's do not belong."""
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._seen.clear()
+                threading.Thread(target=self._flush_forever, name="metrics-flush", daemon=True).start()
 
     def _flush_forever(self) -> None:
         while True:

@@ -3,8 +3,10 @@
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from operator import length_hint
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -35,19 +37,35 @@ class Decision(NamedTuple):
         return f'"{self.policy.name}";r={self.remaining};t={max(0, -int(-self.reset // 1))}'
 
 
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """Units at hand. Taking one is `next(units)`, a single step of the interpreter: threads need no lock, and none waits.
+
+    `units` counts down, so what it yields is what is left of the grant; `remaining` is what was left in Redis beside it.
+    """
+
+    units: Iterator[int]
+    expires: float
+    remaining: int
+    reset_at: float
+
+
 @dataclass(slots=True)
 class _Lease:
-    """One policy and key as this process sees it."""
+    """One policy and key as this process sees it. The lock is for asking Redis and for limiting alone."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    units: int = 0
+    grant: _Grant = field(default_factory=lambda: _Grant(iter(()), 0.0, 0, 0.0))
     size: int = 1
-    expires: float = 0.0
+    back: int = 0
     bucket: str = "0"
-    remaining: int = 0
-    reset_at: float = 0.0
     refused_until: float = 0.0
     local: LocalWindow | None = None
+
+    @property
+    def units(self) -> int:
+        """How many units are at hand."""
+        return length_hint(self.grant.units)
 
 
 class Limiter:
@@ -62,13 +80,16 @@ class Limiter:
     def take(self, policy: Policy, key: str) -> Decision:
         """Take one unit of `policy` for `key`."""
         lease = self._leases.get((key, policy)) or self._track(key, policy)
+        now = time.monotonic()
+        decision = _from_hand(lease, policy, now)
+        if decision is not None:
+            return decision
         with lease.lock:
+            # Another thread may have asked meanwhile.
             now = time.monotonic()
-            if lease.units > 0 and now < lease.expires:
-                lease.units -= 1
-                return Decision(admitted=True, policy=policy, remaining=lease.remaining + lease.units, reset=lease.reset_at - now)
-            if now < lease.refused_until:
-                return Decision(admitted=False, policy=policy, remaining=0, reset=lease.reset_at - now)
+            decision = _from_hand(lease, policy, now)
+            if decision is not None:
+                return decision
             try:
                 return self._renew(lease, policy, key, now)
             except RedisAway:
@@ -105,28 +126,42 @@ class Limiter:
 
     def _renew(self, lease: _Lease, policy: Policy, key: str, now: float) -> Decision:
         """Ask Redis for the next lease: twice the last when that was used up in time, one unit when it was not."""
-        used_up = lease.units == 0 and now < lease.expires
-        wanted = min(lease.size * 2, MAX_LEASE_UNITS, max(1, lease.remaining // 8)) if used_up else 1
+        old = lease.grant
+        unused = sum(1 for _ in old.units)
+        lease.back += unused
+        used_up = unused == 0 and now < old.expires
+        wanted = min(lease.size * 2, MAX_LEASE_UNITS, max(1, old.remaining // 8)) if used_up else 1
         granted, remaining, reset_ms, bucket = self._breaker.call(
-            lambda redis: _take(redis, self._prefix + policy.name + ":" + key, policy, wanted, lease.units, lease.bucket)
+            lambda redis: _take(redis, self._prefix + policy.name + ":" + key, policy, wanted, lease.back, lease.bucket)
         )
-        lease.local = None
-        lease.units, lease.bucket, lease.remaining = granted, bucket, remaining
-        lease.size = max(1, granted)
-        # Counted from before the question: the lease ends here no later than Redis takes it to.
-        lease.expires = now + min(policy.lease_ms, reset_ms if policy.fixed else policy.lease_ms) / 1000
-        lease.reset_at = now + reset_ms / 1000
+        lease.local, lease.back, lease.bucket, lease.size = None, 0, bucket, max(1, granted)
+        reset = reset_ms / 1000
         if granted == 0:
-            lease.refused_until = now + min(REFUSAL_MEMORY_SECONDS, max(0.0, reset_ms / 1000))
-            return Decision(admitted=False, policy=policy, remaining=0, reset=reset_ms / 1000)
-        lease.units -= 1
-        return Decision(admitted=True, policy=policy, remaining=remaining + lease.units, reset=reset_ms / 1000)
+            lease.grant = _Grant(iter(()), 0.0, 0, now + reset)
+            lease.refused_until = now + min(REFUSAL_MEMORY_SECONDS, max(0.0, reset))
+            return Decision(admitted=False, policy=policy, remaining=0, reset=reset)
+        # Counted from before the question: the lease ends here no later than Redis takes it to.
+        expires = now + (min(policy.lease_ms, reset_ms) if policy.fixed else policy.lease_ms) / 1000
+        lease.grant = _Grant(iter(range(granted - 2, -1, -1)), expires, remaining, now + reset)
+        return Decision(admitted=True, policy=policy, remaining=remaining + granted - 1, reset=reset)
 
     def _alone(self, lease: _Lease, policy: Policy) -> Decision:
         metrics.limit_fallbacks().inc()
         lease.local = lease.local or LocalWindow(policy)
         admitted, remaining, reset = lease.local.take()
         return Decision(admitted, policy, remaining, reset)
+
+
+def _from_hand(lease: _Lease, policy: Policy, now: float) -> Decision | None:
+    """A unit of the grant, or a refusal still remembered; None when Redis must be asked."""
+    grant = lease.grant
+    if now < grant.expires:
+        left = next(grant.units, None)
+        if left is not None:
+            return Decision(admitted=True, policy=policy, remaining=grant.remaining + left, reset=grant.reset_at - now)
+    if now < lease.refused_until:
+        return Decision(admitted=False, policy=policy, remaining=0, reset=grant.reset_at - now)
+    return None
 
 
 def _take(redis: "Redis", key: str, policy: Policy, want: int, back: int, origin: str) -> tuple[int, int, int, str]:

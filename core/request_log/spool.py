@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 SUFFIX = ".log"
 TALLY = "dropped.tally"
 READ_BYTES = 1 << 20
+# As much as other threads can have written while a file is being finished.
+MARGIN_BYTES = 1 << 16
 
 
 class SpoolWriter:
@@ -41,27 +43,53 @@ class SpoolWriter:
         self._lock = threading.Lock()
         self._fd = -1
         self._map: mmap.mmap | None = None
-        self._position = 0
         self._pid = 0
         self._dirty = False
         self._sealed: list[int] = []
         self._last_complaint = 0.0
 
     def write(self, line: bytes) -> None:
-        """Append one line. Never raises: a line the disk refuses is counted as dropped."""
+        """Append one line. Never raises: a line the disk refuses is counted as dropped.
+
+        Writing to the map is a single step of the interpreter, so threads need no lock; one would make them queue for each other.
+        """
+        mapped = self._map
+        if mapped is not None and self._pid == os.getpid():
+            try:
+                mapped.write(line)
+                self._dirty = True
+            except ValueError:
+                # Full, or finished by another thread a moment ago.
+                mapped = None
+        else:
+            mapped = None
+        if mapped is None:
+            self._write_to_new(line)
+
+    def _write_to_new(self, line: bytes) -> None:
         with self._lock:
             try:
                 if self._pid != os.getpid():
                     self._adopt()
-                start, end = self._position, self._position + len(line)
-                if self._map is None or end > self._segment_bytes:
+                if self._map is None or self._map.size() - self._map.tell() < len(line):
                     self._rotate()
-                    start, end = 0, len(line)
-                self._map[start:end] = line  # type: ignore[index]
-                self._position = end
-                self._dirty = True
-            except (OSError, ValueError, IndexError) as error:
+                self._append(line)
+            except (OSError, ValueError) as error:
                 self._refused(error)
+
+    def _append(self, line: bytes) -> None:
+        try:
+            self._current().write(line)
+        except ValueError:
+            # Other threads filled it first. A line that does not fit an empty file either is refused.
+            self._rotate()
+            self._current().write(line)
+        self._dirty = True
+
+    def _current(self) -> mmap.mmap:
+        if self._map is None:
+            raise OSError("no spool file")
+        return self._map
 
     def close(self) -> None:
         """Finish the file; the shipper may take and remove it."""
@@ -93,10 +121,14 @@ class SpoolWriter:
     def _seal(self) -> None:
         """Cut the file to what was written. Its lock stays until the descriptor is closed."""
         if self._map is not None:
+            end = self._map.tell()
             self._map.close()
-            os.ftruncate(self._fd, self._position)
+            # Another thread may have written between the two; after the second none can.
+            late = os.pread(self._fd, MARGIN_BYTES, end)
+            zero = late.find(b"\0")
+            os.ftruncate(self._fd, end + (len(late) if zero < 0 else zero))
             self._sealed.append(self._fd)
-        self._fd, self._map, self._position = -1, None, 0
+        self._fd, self._map = -1, None
 
     def _sync_forever(self) -> None:
         while True:
