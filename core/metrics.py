@@ -45,8 +45,10 @@ def exposition() -> bytes:
 
 
 class _Pending:
-    """Requests since the last flush. A Prometheus counter is a memory map behind a lock, too dear for each request; appending to a
-    deque is a single step of the interpreter and needs none. Beyond MAX_PENDING the oldest are forgotten."""
+    """Requests since the last flush; beyond MAX_PENDING the oldest are forgotten.
+
+    A Prometheus counter is a memory map behind a lock, too dear for each request; appending to a deque needs no lock.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

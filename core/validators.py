@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -66,6 +67,22 @@ def parse_networks(values: list[str]) -> list[str]:
     return networks
 
 
+MAX_JSON_NUMBER = (1 << 63) - 1
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    """Every number in a JSON value."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, int | float):
+            yield item
+
+
 @deconstructible
 class JSONObjectValidator:
     """A flat-ish JSON object within bounds, storable as jsonb (which refuses NUL)."""
@@ -88,6 +105,9 @@ class JSONObjectValidator:
         # Without escaped backslashes, so that the six characters of an escape in a text are not taken for one.
         if b"\\u0000" in encoded.replace(b"\\\\", b""):
             raise ValidationError("Null characters are not allowed.", code="null_characters_not_allowed")
+        # jsonb gives 1e30 back as a whole number, which then could not be answered.
+        if any(abs(number) > MAX_JSON_NUMBER for number in _numbers(value)):
+            raise ValidationError("A number is out of range.", code="out_of_range")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, JSONObjectValidator) and (self.max_bytes, self.max_keys) == (other.max_bytes, other.max_keys)

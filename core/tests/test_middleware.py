@@ -128,6 +128,7 @@ class TestLog:
         assert "could not be written" in caplog.text
 
 
+@pytest.mark.django_db
 class TestStreams:
     def test_a_stream_is_logged_once_at_its_end_with_all_its_bytes(self):
         response = call(stream(iter([b"abc", b"de", b""])))

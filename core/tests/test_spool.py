@@ -153,10 +153,9 @@ class TestProcesses:
             """,
             tmp_path,
         )
-        for _ in range(300):
-            process.stdout.readline()
+        told = [int(process.stdout.readline()) for _ in range(300)]
         process.send_signal(signal.SIGKILL)
-        told = [int(line) for line in process.stdout.read().splitlines() if line]
+        told += [int(line) for line in process.stdout.read().splitlines() if line]
         process.wait()
         process.stderr.close()
         found = [int(line) for line in lines(tmp_path)]

@@ -105,6 +105,9 @@ class TestJSONObjects:
             ({"a": object()}, "invalid"),
             ({"a": "\ud800"}, "invalid"),
             ({"a": 1 << 70}, "invalid"),
+            ({"a": 1e30}, "out_of_range"),
+            ({"a": [{"b": -1e19}]}, "out_of_range"),
+            ({"a": 1 << 63}, "out_of_range"),
         ],
     )
     def test_what_could_not_be_stored_is_refused(self, value, code):

@@ -163,6 +163,7 @@ BAD = [
     ({"metadata": {str(number): 1 for number in range(51)}}, "metadata"),
     ({"metadata": {"a": "\x00"}}, "metadata"),
     ({"metadata": {"a\x00": 1}}, "metadata"),
+    ({"metadata": {"a": 1e30}}, "metadata"),
     ({"is_active": "perhaps"}, "is_active"),
     ({"expires_at": "soon"}, "expires_at"),
     ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
