@@ -51,6 +51,7 @@ def stop_listening() -> None:
         if _thread is not None:
             _thread.join(timeout=5)
         _thread, _listening_pid = None, 0
+        _listening.clear()
 
 
 def _connect() -> "psycopg.Connection[tuple[object, ...]]":

@@ -36,11 +36,13 @@ def keep(outcome, digest=b"digest"):
 def listening():
     principal_listener.stop_listening()
     principal_listener.ensure_listening()
-    until(lambda: principal_listener._thread is not None and listeners())
     # It clears once on connecting; what is put from here on stays.
-    time.sleep(0.1)
+    assert principal_listener.wait_until_listening(10)
     yield
     principal_listener.stop_listening()
+    # Others of this process count on one that is there already.
+    principal_listener.ensure_listening()
+    assert principal_listener.wait_until_listening(10)
 
 
 def test_a_committed_change_is_heard_within_a_second(listening):
