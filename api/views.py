@@ -21,7 +21,7 @@ from core.principals import Principal
 from core.renderers import EnvelopeRenderer
 from users.models import User
 
-IDEMPOTENCY_HEADER = "Idempotency-Key"
+IDEMPOTENCY_HEADER = "HTTP_IDEMPOTENCY_KEY"
 ANONYMOUS = AnonymousUser()
 _RENDERER = EnvelopeRenderer()
 
@@ -83,7 +83,7 @@ class GateMixin(views.APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """DRF's checks; then a POST with an Idempotency-Key is run through the kept answers."""
         super().initial(request, *args, **kwargs)
-        header = request.headers.get(IDEMPOTENCY_HEADER)
+        header = request._request.META.get(IDEMPOTENCY_HEADER)
         if header is not None and request.method == "POST" and self.idempotent and hasattr(self, "post"):
             self._run_once(request, idempotency.checked_key(header))
 

@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter as Counts
+from collections import defaultdict, deque
 from functools import cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, generate_latest
@@ -61,10 +62,16 @@ class _Pending:
         self._seen.append((module, status_class, seconds))
 
     def flush(self) -> None:
+        counts: Counts[tuple[str, int]] = Counts()
+        spent: defaultdict[str, float] = defaultdict(float)
         with self._lock:
             while self._seen:
                 module, status_class, seconds = self._seen.popleft()
-                requests_total().labels(module, f"{status_class}xx").inc()
+                counts[module, status_class] += 1
+                spent[module] += seconds
+            for (module, status_class), count in counts.items():
+                requests_total().labels(module, f"{status_class}xx").inc(count)
+            for module, seconds in spent.items():
                 request_seconds().labels(module).inc(seconds)
 
     def _adopt(self) -> None:
