@@ -10,7 +10,9 @@ class DomainAppConfig(AppConfig):
     """An app that takes part in the house.
 
     `scopes` maps each API-key scope it declares to what it allows; `admin_scopes` are the ones only administrators may grant.
-    `urlconf` is the import path of its URL patterns under `/api/v1/`; `beat_schedule` its Celery beat entries.
+    `urlconf` is the import path of its URL patterns under `/api/v1/`; `beat_schedule` its Celery beat entries. `stream_kinds` are
+    the import paths of the kinds of event stream it owns; `event_consumers` those of functions that take committed events, at
+    least once and in the transaction that marks them taken (events.relay).
     A product module that is switched off is not installed, so none of these exist for it.
     """
 
@@ -20,6 +22,8 @@ class DomainAppConfig(AppConfig):
     admin_scopes: ClassVar[frozenset[str]] = frozenset()
     urlconf: ClassVar[str] = ""
     beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {}
+    stream_kinds: ClassVar[tuple[str, ...]] = ()
+    event_consumers: ClassVar[tuple[str, ...]] = ()
 
 
 class CoreConfig(DomainAppConfig):

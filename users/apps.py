@@ -11,6 +11,7 @@ class UsersConfig(DomainAppConfig):
     name = "users"
     verbose_name = "Accounts"
     urlconf = "api.v1.users.urls"
+    stream_kinds: ClassVar[tuple[str, ...]] = ("users.streams.USER",)
     scopes: ClassVar[Mapping[str, str]] = {
         "account:read": "Read the own account and profile",
         "account:write": "Change the own profile",

@@ -18,7 +18,7 @@ TODAY = date(2027, 5, 20)
 def _none_yet(db):
     with connection.cursor() as cursor:
         for day in partitions.existing():
-            cursor.execute(f"DROP TABLE {partitions._name(day)}")
+            cursor.execute(f"DROP TABLE {partitions.PARTITIONS.name(day)}")
 
 
 def days(*numbers):
@@ -50,7 +50,9 @@ def test_a_partition_takes_exactly_its_utc_day_in_any_session():
         cursor.execute("SET LOCAL TIME ZONE 'Pacific/Auckland'")
         partitions.ensure([TODAY])
         cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-        cursor.execute("SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = %s", [partitions._name(TODAY)])
+        cursor.execute(
+            "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = %s", [partitions.PARTITIONS.name(TODAY)]
+        )
         bound = cursor.fetchone()[0]
     assert bound == "FOR VALUES FROM ('2027-05-20 00:00:00+00') TO ('2027-05-21 00:00:00+00')"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from config.settings.components.auth import *  # noqa: F403
 from config.settings.components.celery import *  # noqa: F403
 from config.settings.components.database import *  # noqa: F403
+from config.settings.components.events import *  # noqa: F403
 from config.settings.components.limits import *  # noqa: F403
 from config.settings.components.mail import *  # noqa: F403
 from config.settings.components.modules import ATELIER_MODULES
@@ -16,6 +17,7 @@ from config.settings.components.rest import *  # noqa: F403
 from config.settings.components.telemetry import *  # noqa: F403
 from config.settings.components.unfold import *  # noqa: F403
 from config.settings.components.web import *  # noqa: F403
+from config.settings.components.webhooks import *  # noqa: F403
 from config.settings.env import env
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -38,9 +40,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "config",
     "core",
+    "events",
     "users",
     "api_keys",
     "analytics",
+    "webhooks",
     *ATELIER_MODULES,
     "api",
 ]

@@ -1,0 +1,5 @@
+"""Routes of events."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []

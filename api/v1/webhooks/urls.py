@@ -1,0 +1,5 @@
+"""Routes of webhooks."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []
