@@ -13,12 +13,14 @@ core.middleware. What is found here is left in `request.gate` for it.
 import ipaddress
 import time
 from functools import cache
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from api_keys import selectors as key_selectors
 from api_keys.material import is_well_formed
+from api_keys.quota_bell import note_quota_used_up
 from core import context, crypto
 from core.exceptions import LimitExceeded, NotAuthenticated
 from core.limits import Policy, limiter, parse_policy
@@ -51,18 +53,23 @@ def authenticate(request: HttpRequest) -> Principal | None:
     header = request.META.get("HTTP_AUTHORIZATION")
     if header is None:
         return None
-    outcome = resolve(header)
     address = context.current().ip_address
-    if isinstance(outcome, Principal):
-        if outcome.expires_at <= time.time():
-            outcome = _BAD_TOKEN if outcome.kind == "session" else Refusal("api_key_expired", "The API key has expired.")
-        elif not outcome.allows_address(address):
-            outcome = Refusal("address_not_allowed", "The API key may not be used from this address.")
+    outcome = usable(resolve(header), address)
     if isinstance(outcome, Refusal):
-        _take(request, anonymous_policy(), _address_key(address))
+        _take(request, anonymous_policy(), address_key(address))
         raise NotAuthenticated(outcome.message, code=outcome.code)
     state_of(request).principal = outcome
     context.current().via = outcome.via
+    return outcome
+
+
+def usable(outcome: Outcome, address: str | None) -> Outcome:
+    """The outcome, or the refusal of a principal that has expired or may not call from `address`."""
+    if isinstance(outcome, Principal):
+        if outcome.expires_at <= time.time():
+            return _BAD_TOKEN if outcome.kind == "session" else Refusal("api_key_expired", "The API key has expired.")
+        if not outcome.allows_address(address):
+            return Refusal("address_not_allowed", "The API key may not be used from this address.")
     return outcome
 
 
@@ -97,9 +104,9 @@ def resolve(header: str) -> Outcome:
 def admit(request: HttpRequest, principal: Principal | None, sensitive: str = "") -> None:
     """Take the request's limits. `sensitive` names an operation with a stricter limit per address. Raises LimitExceeded."""
     if sensitive:
-        _take(request, sensitive_policy(sensitive), _address_key(context.current().ip_address))
+        _take(request, sensitive_policy(sensitive), address_key(context.current().ip_address))
     if principal is None:
-        _take(request, anonymous_policy(), _address_key(context.current().ip_address))
+        _take(request, anonymous_policy(), address_key(context.current().ip_address))
         return
     for policy, key in principal.limits:
         _take(request, policy, key)
@@ -109,9 +116,12 @@ def _take(request: HttpRequest, policy: Policy, key: str) -> None:
     decision = limiter().take(policy, key)
     state_of(request).decisions.append(decision)
     if not decision.admitted:
+        is_quota = policy.name == "daily"
+        if is_quota:
+            note_quota_used_up(UUID(key.removeprefix("key:")))
         raise LimitExceeded(
             f"The limit of {policy.quota} requests in {policy.window} seconds is used up.",
-            code="quota_exceeded" if policy.name == "daily" else "rate_limited",
+            code="quota_exceeded" if is_quota else "rate_limited",
             retry_after=decision.reset,
         )
 
@@ -128,7 +138,7 @@ def sensitive_policy(name: str) -> Policy:
     return parse_policy(name, settings.LIMIT_SENSITIVE)
 
 
-def _address_key(address: str | None) -> str:
+def address_key(address: str | None) -> str:
     """One address; for IPv6 its /64, which is what one customer holds."""
     if address is None:
         return "ip:unknown"

@@ -86,7 +86,7 @@ class EnvelopeAutoSchema(AutoSchema):
         if name.startswith("Paginated"):
             schema = dict(self.registry[(name, ResolvedComponent.SCHEMA)].schema)
         pagination = schema.pop("x-pagination", None)
-        return components.envelope(schema, pagination)
+        return components.envelope(schema, pagination, getattr(self.view, "meta_schema", "Meta"))
 
     def _error_codes(self) -> list[int]:
         codes = {400, 401, 403, 404, 429, 500, 503}

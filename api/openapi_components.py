@@ -9,6 +9,25 @@ _REQUEST_ID = {"type": "string", "maxLength": 64, "description": "Quote it when 
 
 SCHEMAS: dict[str, Any] = {
     "Meta": {"type": "object", "properties": {"request_id": _REQUEST_ID}, "required": ["request_id"]},
+    "StreamMeta": {
+        "type": "object",
+        "properties": {
+            "request_id": _REQUEST_ID,
+            "stream": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                    "epoch": {"type": "string", "description": "Changes when earlier positions lost their meaning."},
+                    "seq": {"type": "integer", "minimum": 0, "description": "The last event as of before these were read."},
+                    "recovered": {"type": "boolean", "description": "False: load your state anew, go on from this position."},
+                    "more": {"type": "boolean", "description": "There are events after the last one here."},
+                },
+                "required": ["name", "epoch", "seq", "recovered", "more"],
+            },
+            "waited": {"type": "boolean", "description": "Whether the answer was waited for."},
+        },
+        "required": ["request_id", "stream", "waited"],
+    },
     "PagePagination": {
         "type": "object",
         "properties": {
@@ -110,9 +129,9 @@ def response_headers() -> dict[str, Any]:
     }
 
 
-def envelope(schema: dict[str, Any], pagination: str | None) -> dict[str, Any]:
-    """The envelope around a schema."""
-    meta: dict[str, Any] = {"$ref": "#/components/schemas/Meta"}
+def envelope(schema: dict[str, Any], pagination: str | None, meta_schema: str = "Meta") -> dict[str, Any]:
+    """The envelope around a schema; a view whose `meta` says more names its component as `meta_schema`."""
+    meta: dict[str, Any] = {"$ref": f"#/components/schemas/{meta_schema}"}
     if pagination:
         meta = {
             "type": "object",

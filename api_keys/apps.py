@@ -1,7 +1,7 @@
-"""The api_keys app: its scopes, and what it folds from loaded request-log rows."""
+"""The api_keys app: its scopes and periodic tasks, and what it folds from loaded request-log rows."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from core.apps import DomainAppConfig
 from core.request_log import on_loaded
@@ -15,6 +15,10 @@ class APIKeysConfig(DomainAppConfig):
     scopes: ClassVar[Mapping[str, str]] = {
         "api_keys:read": "List and read the own keys and their usage",
         "api_keys:write": "Create, change, rotate and revoke the own keys; never with scopes or an environment this key lacks",
+    }
+
+    beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {
+        "api_keys.tell-expiring": {"task": "api_keys.tasks.tell_expiring", "schedule": 900.0},
     }
 
     def ready(self) -> None:

@@ -62,6 +62,9 @@ class APIKey(UUIDModel, TimestampedModel):
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_ip = models.GenericIPAddressField(null=True, blank=True, editable=False)
+    # What the owner was told: less than so many days are left; the last day whose quota was used up.
+    expiry_notice = models.PositiveSmallIntegerField(null=True, editable=False)
+    quota_notice = models.DateField(null=True, editable=False)
     replaced_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
 
     objects: ClassVar[Any] = APIKeyQuerySet.as_manager()
@@ -70,7 +73,14 @@ class APIKey(UUIDModel, TimestampedModel):
         ordering = ("-created_at", "-id")
         verbose_name = "API key"
         verbose_name_plural = "API keys"
-        indexes = [models.Index(fields=["owner", "-created_at"], name="api_keys_by_owner")]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"], name="api_keys_by_owner"),
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(expires_at__isnull=False, revoked_at__isnull=True),
+                name="api_keys_by_expiry",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.masked})"

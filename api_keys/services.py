@@ -11,14 +11,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from api_keys.choices import Environment
+from api_keys.events import APIKeyCreated, APIKeyRevoked, APIKeyRotated, APIKeyUpdated
 from api_keys.exceptions import EnvironmentNotGrantable, KeyRevoked, ScopeNotGrantable, TooManyKeys
 from api_keys.hashers import APIKeyHasher
 from api_keys.material import generate
 from api_keys.models import APIKey
+from api_keys.notices import stage_of
 from core import audit, registry
 from core.exceptions import FieldError, Invalid
 from core.principals import Principal, announce_change
 from core.validators import parse_networks
+from events import publish
 from users.models import User
 
 MAX_ACTIVE_KEYS = 1000
@@ -59,6 +62,7 @@ def create_key(
         _apply(key, fields, actor=actor, granting=granting)
         key.save(force_insert=True)
         _audit("api_key.created", key, actor, {"scopes": key.scopes, "environment": key.environment})
+        _publish(APIKeyCreated(key.pk, owner.pk, name, key.prefix, key.environment, key.scopes, key.expires_at), key)
     return NewKey(key, material.raw)
 
 
@@ -79,6 +83,7 @@ def update_key(*, key: APIKey, actor: User, granting: Principal | None = None, *
             key.save()
             announce_change("api_key", key.pk)
             _audit("api_key.updated", key, actor, changes)
+            _publish(APIKeyUpdated(key.pk, key.owner_id, key.name, key.prefix, sorted(changes)), key)
     return key
 
 
@@ -92,6 +97,7 @@ def revoke_key(*, key: APIKey, actor: User) -> APIKey:
             key.save(update_fields=["revoked_at", "is_active", "updated_at"])
             announce_change("api_key", key.pk)
             _audit("api_key.revoked", key, actor, {})
+            _publish(APIKeyRevoked(key.pk, key.owner_id, key.name, key.prefix), key)
     return key
 
 
@@ -127,13 +133,17 @@ def rotate_key(*, key: APIKey, actor: User, grace: timedelta = timedelta(hours=2
             daily_quota=key.daily_quota,
             metadata=key.metadata,
             expires_at=key.expires_at,
+            expiry_notice=key.expiry_notice,
         )
         end = timezone.now() + grace
-        key.expires_at = min(key.expires_at, end) if key.expires_at else end
+        if key.expires_at is None or end < key.expires_at:
+            key.expires_at, key.expiry_notice = end, stage_of(end)
         key.replaced_by = successor
-        key.save(update_fields=["expires_at", "replaced_by", "updated_at"])
+        key.save(update_fields=["expires_at", "expiry_notice", "replaced_by", "updated_at"])
         announce_change("api_key", key.pk)
         _audit("api_key.rotated", key, actor, {"successor": str(successor.pk), "ends": key.expires_at.isoformat()})
+        rotated = APIKeyRotated(key.pk, key.owner_id, key.name, key.prefix, key.expires_at, successor.pk, successor.prefix)
+        _publish(rotated, key)
     return NewKey(successor, material.raw)
 
 
@@ -177,6 +187,8 @@ def _apply(key: APIKey, fields: dict[str, Any], *, actor: User, granting: Princi
             fields["allowed_networks"] = parse_networks(fields["allowed_networks"])
     except ValidationError as error:
         raise Invalid.field("allowed_networks", " ".join(error.messages), "invalid_network") from error
+    if "expires_at" in fields and fields["expires_at"] != key.expires_at:
+        key.expiry_notice = stage_of(fields["expires_at"])
     for name, value in fields.items():
         setattr(key, name, value)
     try:
@@ -207,3 +219,7 @@ def _plain(value: Any) -> Any:
 
 def _audit(action: str, key: APIKey, actor: User, changes: dict[str, Any]) -> None:
     audit.record(action, actor=actor, target_type="api_key", target_id=key.pk, target_label=str(key), changes=changes)
+
+
+def _publish(event: Any, key: APIKey) -> None:
+    publish(event, stream=f"user:{key.owner_id}")

@@ -13,12 +13,17 @@ def client_address(request: HttpRequest) -> str | None:
     X-Forwarded-For is read only behind TRUSTED_PROXY_COUNT proxies, counted from the right: what a client writes itself stands
     further left and is never believed.
     """
+    return address_of(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def address_of(peer: str, forwarded_for: str) -> str | None:
+    """The same from the connected peer's address and the X-Forwarded-For header."""
     proxies: int = settings.TRUSTED_PROXY_COUNT
     if proxies:
-        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
         if len(hops) >= proxies:
             return _normalise(hops[-proxies])
-    return _normalise(request.META.get("REMOTE_ADDR", ""))
+    return _normalise(peer)
 
 
 @lru_cache(maxsize=4096)

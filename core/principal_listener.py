@@ -8,6 +8,7 @@ import logging
 import os
 import select
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -24,6 +25,18 @@ _stopping = threading.Event()
 _listening = threading.Event()
 _thread: threading.Thread | None = None
 _listening_pid = 0
+Observer = Callable[[str, str], None]
+_observers: list[Observer] = []
+
+
+def observe(observer: Observer) -> None:
+    """Call `observer(kind, id)` in the listener's thread after each change, and with ("all", "") when some may be missed."""
+    _observers.append(observer)
+
+
+def _tell(kind: str, identifier: str) -> None:
+    for observer in _observers:
+        observer(kind, identifier)
 
 
 def ensure_listening() -> None:
@@ -71,6 +84,7 @@ def _listen_forever() -> None:
             with _connect() as listener:
                 listener.execute(f"LISTEN {CHANNEL}")
                 principal_cache().clear()
+                _tell("all", "")
                 _listening.set()
                 delay = 0.1
                 while not _stopping.is_set():
@@ -101,3 +115,4 @@ def _drop(listener: "psycopg.Connection[tuple[object, ...]]") -> None:
     for notice in listener.notifies(timeout=0):
         kind, _, identifier = notice.payload.partition(" ")
         principal_cache().drop(kind, identifier)
+        _tell(kind, identifier)

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from django.conf import settings
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -59,3 +61,11 @@ class Breaker:
 def breaker() -> Breaker:
     """The process's breaker."""
     return Breaker(settings.REDIS_RETRY_AFTER_SECONDS)
+
+
+def asyncio_client() -> "AsyncRedis":
+    """A new client for an event loop, for pub/sub: it waits for messages as long as it takes."""
+    timeout = settings.REDIS_TIMEOUT_SECONDS
+    return AsyncRedis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=max(timeout, 1.0), socket_keepalive=True, retry=AsyncRetry(NoBackoff(), 0)
+    )

@@ -26,4 +26,4 @@ class EnvelopeRenderer(BaseRenderer):
             if response.content_type == PROBLEM_TYPE and renderer_context:
                 return dumps(problem_document(response.status_code, data, renderer_context["request"].path))
             return dumps(error_envelope(data))
-        return dumps(success_envelope(data, getattr(response, "pagination", None)))
+        return dumps(success_envelope(data, getattr(response, "pagination", None), getattr(response, "more_meta", None)))

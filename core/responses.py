@@ -27,9 +27,11 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=str, option=_OPTIONS)
 
 
-def success_envelope(data: Any, pagination: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The envelope around an object or a list."""
-    meta: dict[str, Any] = {"request_id": context.current().request_id}
+def success_envelope(
+    data: Any, pagination: Mapping[str, Any] | None = None, more_meta: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The envelope around an object or a list; `more_meta` goes into `meta` beside what every answer has."""
+    meta: dict[str, Any] = {**(more_meta or {}), "request_id": context.current().request_id}
     if pagination is not None:
         meta["pagination"] = pagination
     return {"success": True, "data": data, "meta": meta}
@@ -74,6 +76,14 @@ class ListResponse(Response):
     def __init__(self, data: Sequence[Any], pagination: Mapping[str, Any]) -> None:
         super().__init__(data)
         self.pagination = pagination
+
+
+class MetaResponse(Response):
+    """An answer whose `meta` says more than the request's id."""
+
+    def __init__(self, data: Any, more_meta: Mapping[str, Any]) -> None:
+        super().__init__(data)
+        self.more_meta = more_meta
 
 
 class APIResponse:

@@ -1,7 +1,11 @@
 """The events app: its scope and periodic tasks."""
 
+import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar
+
+from django.db import connections
+from django.db.models.signals import post_migrate  # noqa: TID251  (no model's signal: the end of `migrate` and `flush`)
 
 from core.apps import DomainAppConfig
 
@@ -17,3 +21,14 @@ class EventsConfig(DomainAppConfig):
     beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {
         "events.keep-partitions": {"task": "events.tasks.keep_partitions", "schedule": 3600.0},
     }
+
+    def ready(self) -> None:
+        """Begin an epoch after `manage.py flush`, which leaves the log without one."""
+        post_migrate.connect(_begin_epoch, sender=self)
+
+
+def _begin_epoch(using: str, **_: Any) -> None:
+    from events.models import LogState
+
+    if LogState._meta.db_table in connections[using].introspection.table_names():
+        LogState.objects.using(using).get_or_create(id=1, defaults={"epoch": secrets.token_hex(4)})

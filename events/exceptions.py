@@ -1,6 +1,6 @@
 """How following a stream fails."""
 
-from core.exceptions import NotFound
+from core.exceptions import NotFound, Unavailable
 
 
 class StreamNotFound(NotFound):
@@ -8,3 +8,10 @@ class StreamNotFound(NotFound):
 
     code = "stream_not_found"
     default_message = "There is no such stream, or you may not follow it."
+
+
+class TicketsUnavailable(Unavailable):
+    """Tickets live in Redis, and Redis is away. A token or a key still opens the socket."""
+
+    code = "tickets_unavailable"
+    default_message = "Tickets are not available at the moment; sign in to the socket with a token or a key, or try again."

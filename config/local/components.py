@@ -12,7 +12,15 @@ from pathlib import Path
 from config.local.layout import PROJECT, Layout, WebAddress
 from config.local.process import ChildSpec
 
-APPLICATION = ("web", "worker", "shipper")
+APPLICATION = ("web", "realtime", "worker", "shipper", "relay")
+
+# As in docker/Dockerfile and the systemd unit. Compression would cost a connection five times the memory.
+REALTIME_OPTIONS = (
+    *("--ws", "api.realtime.protocol:FanOutProtocol", "--http", "api.realtime.protocol:HandshakeProtocol"),
+    *("--ws-ping-interval", "25", "--ws-ping-timeout", "20", "--ws-max-size", "65536"),
+    *("--ws-per-message-deflate", "false", "--no-proxy-headers", "--no-server-header", "--lifespan", "on"),
+    *("--timeout-graceful-shutdown", "5", "--log-level", "warning"),
+)
 
 # Where the interpreter's own programs are, granian and celery among them.
 _PROGRAMS = Path(sys.executable).parent
@@ -31,6 +39,7 @@ def services_environment(layout: Layout, address: WebAddress, database_url: str,
         "DATA_DIR": str(layout.root),
         "HOST": address.host,
         "PORT": str(address.port),
+        "REALTIME_PORT": str(address.realtime_port),
     }
 
 
@@ -67,12 +76,22 @@ def application(layout: Layout, address: WebAddress, env: Mapping[str, str]) -> 
         _program(
             layout,
             env,
+            "realtime",
+            "uvicorn",
+            "config.asgi:application",
+            *("--host", address.host, "--port", str(address.realtime_port)),
+            *REALTIME_OPTIONS,
+        ),
+        _program(
+            layout,
+            env,
             "worker",
             "celery",
             *("-A", "config", "worker", "-B", "-s", str(layout.run / "beat-schedule")),
             *("--concurrency", "2", "--loglevel", "INFO"),
         ),
         _python(layout, env, "shipper", "manage.py", "ship_request_log"),
+        _python(layout, env, "relay", "manage.py", "relay"),
     ]
 
 

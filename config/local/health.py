@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from dataclasses import dataclass
 
 from config.local.layout import WebAddress
@@ -38,6 +39,15 @@ def ask(address: WebAddress, timeout: float = 5.0) -> Health:
     finally:
         connection.close()
     return Health(ready=answer.status == http.client.OK, suspects=_suspects(body))
+
+
+def listens(address: WebAddress, timeout: float = 1.0) -> bool:
+    """Whether the realtime process takes connections."""
+    try:
+        with socket.create_connection((address.probe_host, address.realtime_port), timeout=timeout):
+            return True
+    except OSError:
+        return False
 
 
 def _suspects(body: bytes) -> tuple[str, ...]:

@@ -73,16 +73,24 @@ class WebAddress:
     port: int
     workers: int
     threads: int
+    # 0: the port after `port`.
+    realtime: int = 0
 
     @classmethod
     def from_environment(cls) -> "WebAddress":
-        """Read HOST, PORT, WEB_WORKERS and WEB_THREADS; raises LocalError naming the wrong one."""
+        """Read HOST, PORT, WEB_WORKERS, WEB_THREADS and REALTIME_PORT; raises LocalError naming the wrong one."""
         return cls(
             host=os.environ.get("HOST") or "127.0.0.1",
             port=_number("PORT", 8000, most=65535),
             workers=_number("WEB_WORKERS", 2, most=256),
             threads=_number("WEB_THREADS", 4, most=1024),
+            realtime=_number("REALTIME_PORT", 0, least=0, most=65535),
         )
+
+    @property
+    def realtime_port(self) -> int:
+        """Where the sockets are."""
+        return self.realtime or self.port + 1
 
     @property
     def probe_host(self) -> str:
@@ -100,8 +108,8 @@ class WebAddress:
 _LOOPBACK_OF = {str(ipaddress.IPv4Address(0)): "127.0.0.1", str(ipaddress.IPv6Address(0)): "::1"}
 
 
-def _number(variable: str, default: int, *, most: int) -> int:
+def _number(variable: str, default: int, *, least: int = 1, most: int) -> int:
     text = os.environ.get(variable) or str(default)
-    if not text.isdigit() or not 1 <= int(text) <= most:
-        raise LocalError(f"{variable} must be a number from 1 to {most}, not {text!r}")
+    if not text.isdigit() or not least <= int(text) <= most:
+        raise LocalError(f"{variable} must be a number from {least} to {most}, not {text!r}")
     return int(text)

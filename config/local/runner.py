@@ -73,11 +73,12 @@ class Runner:
 
     def _start(self) -> None:
         await_leftovers(self.layout)
-        if not port_is_free(self.address.port, self.address.host):
-            raise LocalError(
-                f"port {self.address.port} is in use on {self.address.host}. "
-                f"Stop what listens there, or choose another: make run PORT={self.address.port + 1}"
-            )
+        for variable, port in (("PORT", self.address.port), ("REALTIME_PORT", self.address.realtime_port)):
+            if not port_is_free(port, self.address.host):
+                raise LocalError(
+                    f"port {port} is in use on {self.address.host}. "
+                    f"Stop what listens there, or choose another: make run {variable}={port + 2}"
+                )
         rotate_logs(self.layout)
         shutil.rmtree(self.layout.metrics, ignore_errors=True)
         private_dir(self.layout.metrics)
@@ -85,8 +86,9 @@ class Runner:
         self.state.environment = components.services_environment(self.layout, self.address, database_url, redis_url)
         environment = components.process_environment(self.layout, self.state.environment)
         self._prepare_database(environment)
+        ports = {"web": self.address.port, "realtime": self.address.realtime_port}
         for spec in components.application(self.layout, self.address, environment):
-            self.supervisor.start(spec, port=self.address.port if spec.name == "web" else None)
+            self.supervisor.start(spec, port=ports.get(spec.name))
         self._publish("starting")
         self._await_ready()
         self._publish("ready")
@@ -121,9 +123,13 @@ class Runner:
             raise LocalError(f"the database could not be prepared (exit code {process.returncode}):\n{tail(spec.log)}")
 
     def _await_ready(self) -> None:
-        say("starting web, worker and shipper")
+        say(f"starting {', '.join(components.APPLICATION)}")
         deadline = time.monotonic() + READY_SECONDS
-        while not (answer := health.ask(self.address)).ready or not self.supervisor.all_running():
+        while (
+            not (answer := health.ask(self.address)).ready
+            or not self.supervisor.all_running()
+            or not health.listens(self.address)
+        ):
             self._tick()
             for name in components.APPLICATION:
                 if self.supervisor.restarts(name) >= HOPELESS_RESTARTS:

@@ -114,10 +114,11 @@ class LiveProduct:
         # Not pytest's directory, which PostgreSQL's own user may not enter.
         self.root = entry_dir(Path(tempfile.mkdtemp(prefix="atelier-live-")))
         self.layout = Layout(self.root)
-        self.address = WebAddress("127.0.0.1", free_port(), self.workers, 4)
+        self.address = WebAddress("127.0.0.1", free_port(), self.workers, 4, realtime=free_port())
         environment = bare_environment() | {
             "DATA_DIR": str(self.root),
             "PORT": str(self.address.port),
+            "REALTIME_PORT": str(self.address.realtime_port),
             "WEB_WORKERS": str(self.workers),
             **self.extra,
         }

@@ -5,7 +5,15 @@ turns private on a second look-up (DNS rebinding) gains nothing. Each redirect, 
 checks. Time is capped over the whole exchange and the body in size.
 """
 
-from core.outgoing.client import OutgoingResponse, request
-from core.outgoing.exceptions import AddressRefused, OutgoingFailed, ResponseTooLarge
+from core.outgoing.client import OutgoingResponse, check_url, request
+from core.outgoing.exceptions import AddressRefused, OutgoingFailed, OutgoingTimedOut, ResponseTooLarge
 
-__all__ = ["AddressRefused", "OutgoingFailed", "OutgoingResponse", "ResponseTooLarge", "request"]
+__all__ = [
+    "AddressRefused",
+    "OutgoingFailed",
+    "OutgoingResponse",
+    "OutgoingTimedOut",
+    "ResponseTooLarge",
+    "check_url",
+    "request",
+]

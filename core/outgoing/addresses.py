@@ -23,6 +23,15 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved and not address.is_unspecified
 
 
+def is_literal(host: str) -> bool:
+    """Whether a host is an IP address and no name."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def resolve(host: str, port: int) -> str:
     """The address to connect to. Raises AddressRefused when any answer is not public, OutgoingFailed when there is none.
 

@@ -1,5 +1,6 @@
 """One function: `request`. Built on httpx, pinned to the checked address, TLS verified against the name."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from urllib.parse import urljoin
 import httpx
 from django.conf import settings
 
-from core.outgoing.addresses import resolve
+from core.outgoing.addresses import is_literal, resolve
 from core.outgoing.deadline import Deadline
-from core.outgoing.exceptions import AddressRefused, OutgoingFailed, ResponseTooLarge
+from core.outgoing.exceptions import AddressRefused, OutgoingFailed, OutgoingTimedOut, ResponseTooLarge
 
 USER_AGENT = "Atelier/1"
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
@@ -32,6 +33,14 @@ class OutgoingResponse:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How much of a body is taken, and whether the rest matters."""
+
+    max_bytes: int
+    head_only: bool
+
+
 def request(
     method: str,
     url: str,
@@ -40,20 +49,23 @@ def request(
     content: bytes | None = None,
     timeout: float | None = None,
     max_bytes: int | None = None,
+    head_only: bool = False,
     max_redirects: int = 0,
 ) -> OutgoingResponse:
     """Send a request to a public address.
 
-    `timeout` caps the whole exchange in seconds, `max_bytes` the body; an encoded (compressed) one is refused. Redirects are not
-    followed unless `max_redirects` allows some; each is checked like the first, credentials do not travel to another origin, only
-    GET and HEAD follow, and the answer after the last allowed one is given as it is. Raises AddressRefused, ResponseTooLarge or
-    OutgoingFailed.
+    `timeout` caps the whole exchange in seconds, `max_bytes` the body; an encoded (compressed) one is refused. With `head_only`
+    the status is what counts: of the body at most the first `max_bytes` are read, as they come, and one that is longer, encoded
+    or broken off is no failure. Redirects are not followed unless `max_redirects` allows some; each is checked like the first,
+    credentials do not travel to another origin, only GET and HEAD follow, and the answer after the last allowed one is given as
+    it is. Raises AddressRefused, ResponseTooLarge, OutgoingTimedOut or OutgoingFailed.
     """
     deadline = time.monotonic() + (timeout or settings.OUTGOING_TIMEOUT_SECONDS)
     started = time.monotonic()
     sent = dict(headers or {})
+    read = _Reading(max_bytes or settings.OUTGOING_MAX_RESPONSE_BYTES, head_only)
     for hop in range(max_redirects + 1):
-        response = _one_hop(method, url, sent, content, deadline, max_bytes or settings.OUTGOING_MAX_RESPONSE_BYTES)
+        response = _one_hop(method, url, sent, content, deadline, read)
         location = response.headers.get("location")
         if response.status_code not in _REDIRECTS or not location or hop == max_redirects or method not in ("GET", "HEAD"):
             return OutgoingResponse(response.status_code, response.headers, response.body, time.monotonic() - started, url)
@@ -98,12 +110,21 @@ def _checked(url: str) -> httpx.URL:
     return parsed
 
 
+def check_url(url: str) -> tuple[str, str, int]:
+    """(scheme, host, port) of a URL that `request` would try. Raises AddressRefused; looks nothing up but literal addresses."""
+    parsed = _checked(url)
+    port = _port(parsed)
+    if is_literal(parsed.host):
+        resolve(parsed.host, port)
+    return parsed.scheme, parsed.host, port
+
+
 def _port(url: httpx.URL) -> int:
     return url.port if url.port is not None else (443 if url.scheme == "https" else 80)
 
 
 def _one_hop(
-    method: str, url: str, headers: Mapping[str, str], content: bytes | None, deadline: float, max_bytes: int
+    method: str, url: str, headers: Mapping[str, str], content: bytes | None, deadline: float, read: _Reading
 ) -> OutgoingResponse:
     parsed = _checked(url)
     address = resolve(parsed.host, _port(parsed))
@@ -116,7 +137,7 @@ def _one_hop(
         timeout=httpx.Timeout(left, connect=min(left, 5.0)),
         extensions={"sni_hostname": parsed.host},
     )
-    return _send(outgoing, url, deadline, max_bytes)
+    return _send(outgoing, url, deadline, read)
 
 
 def _headers(given: Mapping[str, str], url: httpx.URL) -> httpx.Headers:
@@ -128,21 +149,22 @@ def _headers(given: Mapping[str, str], url: httpx.URL) -> httpx.Headers:
     return headers
 
 
-def _send(outgoing: httpx.Request, url: str, deadline: float, max_bytes: int) -> OutgoingResponse:
+def _send(outgoing: httpx.Request, url: str, deadline: float, read: _Reading) -> OutgoingResponse:
     with Deadline(deadline) as limit:
         outgoing.extensions["trace"] = limit.trace
         try:
             response = _client().send(outgoing, stream=True)
             try:
-                body = _body(response, max_bytes)
+                body = _head(response, read.max_bytes) if read.head_only else _body(response, read.max_bytes)
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
-            reason = "TimeLimit" if limit.expired else type(error).__name__
-            raise OutgoingFailed(f"The request failed: {reason}.") from error
-        if limit.expired:
+            if limit.expired or isinstance(error, httpx.TimeoutException):
+                raise OutgoingTimedOut(f"The request failed: {'TimeLimit' if limit.expired else type(error).__name__}.") from error
+            raise OutgoingFailed(f"The request failed: {type(error).__name__}.") from error
+        if limit.expired and not read.head_only:
             # A body that ends with its connection would look whole.
-            raise OutgoingFailed("The request failed: TimeLimit.")
+            raise OutgoingTimedOut("The request failed: TimeLimit.")
     return OutgoingResponse(response.status_code, response.headers, body, 0.0, url)
 
 
@@ -155,3 +177,13 @@ def _body(response: httpx.Response, max_bytes: int) -> bytes:
         if len(received) > max_bytes:
             raise ResponseTooLarge(f"The answer is larger than {max_bytes} bytes.")
     return bytes(received)
+
+
+def _head(response: httpx.Response, max_bytes: int) -> bytes:
+    received = bytearray()
+    with contextlib.suppress(httpx.HTTPError, httpx.StreamError, ValueError):
+        for chunk in response.iter_raw():
+            received += chunk
+            if len(received) >= max_bytes:
+                break
+    return bytes(received[:max_bytes])

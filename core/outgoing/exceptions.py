@@ -12,6 +12,12 @@ class OutgoingFailed(UpstreamFailed):
     permanent: ClassVar[bool] = False
 
 
+class OutgoingTimedOut(OutgoingFailed):
+    """There was no whole answer in the time given."""
+
+    code = "outgoing_timed_out"
+
+
 class AddressRefused(OutgoingFailed):
     """The address is not one we connect to: not public, not http(s), with credentials, or a forbidden port."""
 

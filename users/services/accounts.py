@@ -11,7 +11,9 @@ from django.utils import timezone
 from core import audit
 from core.exceptions import FieldError, Invalid
 from core.principals import announce_change
+from events import publish
 from users.choices import RevocationReason
+from users.events import UserActivated, UserCreated, UserDeactivated, UserDeleted, UserUpdated
 from users.exceptions import LastAdministrator, SuperuserRequired
 from users.models import User, UserProfile
 from users.services import profiles, sessions
@@ -78,6 +80,7 @@ def create_user(*, actor: User | None, password: str, profile: Mapping[str, Any]
             target_label=user.username,
             changes={"is_staff": user.is_staff},
         )
+        publish(UserCreated(user.pk, user.username, is_guest=False), stream=f"user:{user.pk}")
     return user
 
 
@@ -88,10 +91,7 @@ def update_user(*, user: User, actor: User, **fields: Any) -> User:
     if user.pk == actor.pk and fields.get("is_staff") is False:
         raise LastAdministrator
     with transaction.atomic():
-        if user.is_active and not is_active:
-            deactivate_user(user=user, actor=actor)
-        elif is_active and not user.is_active:
-            activate_user(user=user, actor=actor)
+        was_active = user.is_active
         user = User.objects.select_for_update().get(pk=user.pk)
         changes = {name: [str(getattr(user, name)), str(value)] for name, value in fields.items() if getattr(user, name) != value}
         for name, value in fields.items():
@@ -102,6 +102,12 @@ def update_user(*, user: User, actor: User, **fields: Any) -> User:
             audit.record(
                 "user.updated", actor=actor, target_type="user", target_id=user.pk, target_label=user.username, changes=changes
             )
+        if was_active and not is_active:
+            user = deactivate_user(user=user, actor=actor)
+        elif is_active and not was_active:
+            user = activate_user(user=user, actor=actor)
+        if changes:
+            publish(UserUpdated(user.pk, user.username, sorted(changes)), stream=f"user:{user.pk}")
     return user
 
 
@@ -116,9 +122,10 @@ def deactivate_user(*, user: User, actor: User | None) -> User:
             user.is_active = False
             user.tokens_valid_after = timezone.now()
             user.save(update_fields=["is_active", "tokens_valid_after", "updated_at"])
-            sessions.revoke_all(user=user, reason=RevocationReason.DEACTIVATED)
             announce_change("user", user.pk)
             audit.record("user.deactivated", actor=actor, target_type="user", target_id=user.pk, target_label=user.username)
+            sessions.revoke_all(user=user, reason=RevocationReason.DEACTIVATED)
+            publish(UserDeactivated(user.pk, user.username), stream=f"user:{user.pk}")
     return user
 
 
@@ -132,6 +139,7 @@ def activate_user(*, user: User, actor: User | None) -> User:
             user.save(update_fields=["is_active", "updated_at"])
             announce_change("user", user.pk)
             audit.record("user.activated", actor=actor, target_type="user", target_id=user.pk, target_label=user.username)
+            publish(UserActivated(user.pk, user.username), stream=f"user:{user.pk}")
     return user
 
 
@@ -141,7 +149,9 @@ def delete_user(*, user: User, actor: User) -> None:
         raise LastAdministrator
     _check_rank(actor, user)
     with transaction.atomic():
-        profiles.remove_avatar(user_id=user.pk)
-        announce_change("user", user.pk)
-        audit.record("user.deleted", actor=actor, target_type="user", target_id=user.pk, target_label=user.username)
+        user_id = user.pk
+        profiles.drop_avatar(user_id=user_id)
+        announce_change("user", user_id)
+        audit.record("user.deleted", actor=actor, target_type="user", target_id=user_id, target_label=user.username)
         user.delete()
+        publish(UserDeleted(user_id, user.username), stream=f"user:{user_id}")

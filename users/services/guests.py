@@ -13,7 +13,9 @@ from django.utils import timezone
 from core import audit
 from core.exceptions import FieldError, Invalid
 from core.principals import announce_change
+from events import publish
 from users.choices import MailKind, RevocationReason
+from users.events import UserCreated, UserUpdated
 from users.exceptions import GuestsClosed, InvalidLink, NotAGuest
 from users.models import User, UserProfile
 from users.services import letters, sessions
@@ -58,7 +60,10 @@ def enter_as_guest(*, invitation: str, display_name: str) -> SignIn:
         save_checked(user)
         UserProfile.objects.create(user=user, display_name=display_name)
         audit.record("guest.entered", actor=user, target_type="user", target_id=user.pk, target_label=user.username)
-        return sessions.open_session(user=user)
+        signed_in = sessions.open_session(user=user)
+        created = UserCreated(user.pk, user.username, is_guest=True, expires_at=user.guest_expires_at)
+        publish(created, stream=f"user:{user.pk}")
+    return signed_in
 
 
 def upgrade_guest(*, user: User, username: str, email: str, password: str) -> SignIn:
@@ -80,8 +85,11 @@ def upgrade_guest(*, user: User, username: str, email: str, password: str) -> Si
         user.set_password(password)
         user.tokens_valid_after = timezone.now()
         save_checked(user)
-        sessions.revoke_all(user=user, reason=RevocationReason.PASSWORD)
         announce_change("user", user.pk)
         audit.record("guest.upgraded", actor=user, target_type="user", target_id=user.pk, target_label=user.username)
         letters.ask_for_letter(kind=MailKind.EMAIL_VERIFICATION, to=user.email, user=user)
-        return sessions.open_session(user=user)
+        signed_in = sessions.open_session(user=user)
+        sessions.revoke_all(user=user, reason=RevocationReason.PASSWORD, keep=signed_in.session.pk)
+        changed = ["email", "is_guest", "password", "username"]
+        publish(UserUpdated(user.pk, user.username, changed), stream=f"user:{user.pk}")
+    return signed_in

@@ -10,7 +10,9 @@ from core import audit
 from core.exceptions import Invalid
 from core.limits import limiter
 from core.principals import announce_change
+from events import publish
 from users.choices import MailKind, RevocationReason
+from users.events import UserUpdated
 from users.exceptions import InvalidLink
 from users.models import User
 from users.services import letters, sessions
@@ -20,19 +22,27 @@ from users.services.sessions import SignIn, account_key
 
 def change_password(*, user: User, current: str, new: str) -> SignIn:
     """Set a new password, end every session and open a fresh one for the caller. Raises Invalid or LimitExceeded."""
+    _check(user, current, new)
     with transaction.atomic():
-        replace_password(user=user, current=current, new=new)
-        return sessions.open_session(user=user)
+        _set_password(user, new, actor=user)
+        signed_in = sessions.open_session(user=user)
+        _end_and_publish(user, ["password"], keep=signed_in.session.pk)
+    return signed_in
 
 
 def replace_password(*, user: User, current: str, new: str) -> None:
     """Set a new password and end every session. Raises Invalid or LimitExceeded."""
+    _check(user, current, new)
+    with transaction.atomic():
+        _set_password(user, new, actor=user)
+        _end_and_publish(user, ["password"])
+
+
+def _check(user: User, current: str, new: str) -> None:
     sessions.charge_password_check(user)
     if not user.check_password(current):
         raise Invalid.field("current_password", "The current password is wrong.", "wrong_password")
     checked_password(new, user, "new_password")
-    with transaction.atomic():
-        _set_password(user, new, actor=user)
 
 
 def ask_for_reset(*, email: str) -> None:
@@ -62,17 +72,24 @@ def confirm_reset(*, uid: UUID, token: str, new: str) -> None:
         if user is None or not default_token_generator.check_token(user, token):
             raise InvalidLink.field("token", "The link is not valid any more; ask for a new one.", "invalid_link")
         checked_password(new, user, "new_password")
+        changed = ["password"]
         if user.email_verified_at is None:
             user.email_verified_at = timezone.now()
+            changed.insert(0, "email_verified_at")
         _set_password(user, new, actor=user)
+        _end_and_publish(user, changed)
 
 
 def _set_password(user: User, password: str, *, actor: User) -> None:
     user.set_password(password)
     user.tokens_valid_after = timezone.now()
     user.save(update_fields=["password", "tokens_valid_after", "email_verified_at", "updated_at"])
-    sessions.revoke_all(user=user, reason=RevocationReason.PASSWORD)
     announce_change("user", user.pk)
     audit.record("user.password_changed", actor=actor, target_type="user", target_id=user.pk, target_label=user.username)
     if user.email:
         letters.ask_for_letter(kind=MailKind.PASSWORD_CHANGED, to=user.email, user=user)
+
+
+def _end_and_publish(user: User, changed: list[str], *, keep: UUID | None = None) -> None:
+    sessions.revoke_all(user=user, reason=RevocationReason.PASSWORD, keep=keep)
+    publish(UserUpdated(user.pk, user.username, changed), stream=f"user:{user.pk}")

@@ -12,6 +12,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.exceptions import Invalid
 from core.ids import uuid7
+from events import publish
+from users.events import UserUpdated
 from users.models import User, UserProfile
 
 AVATAR_SIZE = 512
@@ -28,14 +30,26 @@ def get_profile(*, user_id: UUID) -> UserProfile:
 def update_profile(*, user_id: UUID, names: dict[str, str], **fields: Any) -> UserProfile:
     """Change profile fields, and first and last name in `names`."""
     with transaction.atomic():
-        profile = UserProfile.objects.select_for_update().get_or_create(user_id=user_id)[0]
+        profile = _locked(user_id)
+        changed = [name for name, value in fields.items() if getattr(profile, name) != value]
+        changed += [name for name, value in names.items() if getattr(profile.user, name) != value]
         for name, value in fields.items():
             setattr(profile, name, value)
         profile.full_clean(exclude=["user"])
         profile.save()
         if names:
             User.objects.filter(pk=user_id).update(**names, updated_at=timezone.now())
+        if changed:
+            _publish(profile, changed)
     return get_profile(user_id=user_id)
+
+
+def _locked(user_id: UUID) -> UserProfile:
+    return UserProfile.objects.select_for_update(of=("self",)).select_related("user").get_or_create(user_id=user_id)[0]
+
+
+def _publish(profile: UserProfile, changed: list[str]) -> None:
+    publish(UserUpdated(profile.user_id, profile.user.username, sorted(changed)), stream=f"user:{profile.user_id}")
 
 
 def set_avatar(*, user_id: UUID, upload: BinaryIO, size: int) -> UserProfile:
@@ -44,22 +58,32 @@ def set_avatar(*, user_id: UUID, upload: BinaryIO, size: int) -> UserProfile:
         raise Invalid.field("avatar", "At most 5 MB.", "too_large")
     picture = ContentFile(_reencode(upload))
     with transaction.atomic():
-        profile = UserProfile.objects.select_for_update().get_or_create(user_id=user_id)[0]
+        profile = _locked(user_id)
         old = profile.avatar.name
         profile.avatar.save(f"{uuid7()}.webp", picture, save=True)
         if old:
             transaction.on_commit(lambda: default_storage.delete(old))
+        _publish(profile, ["avatar"])
     return get_profile(user_id=user_id)
 
 
 def remove_avatar(*, user_id: UUID) -> None:
     """Remove the avatar, if there is one."""
     with transaction.atomic():
-        profile = UserProfile.objects.select_for_update().get_or_create(user_id=user_id)[0]
-        if old := profile.avatar.name:
-            profile.avatar = ""
-            profile.save(update_fields=["avatar", "updated_at"])
-            transaction.on_commit(lambda: default_storage.delete(old))
+        if profile := drop_avatar(user_id=user_id):
+            _publish(profile, ["avatar"])
+
+
+def drop_avatar(*, user_id: UUID) -> UserProfile | None:
+    """Remove the avatar as part of a larger change, in the caller's transaction; the profile if it had one."""
+    profile = _locked(user_id)
+    old = profile.avatar.name
+    if not old:
+        return None
+    profile.avatar = ""
+    profile.save(update_fields=["avatar", "updated_at"])
+    transaction.on_commit(lambda: default_storage.delete(old))
+    return profile
 
 
 def _reencode(upload: BinaryIO) -> bytes:

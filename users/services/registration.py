@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from core import audit
 from core.limits import limiter
+from events import publish
 from users.choices import MailKind
+from users.events import UserCreated, UserUpdated
 from users.exceptions import InvalidLink, RegistrationClosed
 from users.mailing import VERIFICATION_SALT
 from users.models import User, UserProfile
@@ -55,6 +57,7 @@ def _create(user: User, display_name: str, *, may_write: bool) -> None:
         audit.record("user.registered", actor=user, target_type="user", target_id=user.pk, target_label=user.username)
         if may_write and user.email:
             letters.ask_for_letter(kind=MailKind.EMAIL_VERIFICATION, to=user.email, user=user)
+        publish(UserCreated(user.pk, user.username, is_guest=False), stream=f"user:{user.pk}")
 
 
 def _tell(kind: MailKind, to: str, *, may_write: bool) -> None:
@@ -89,4 +92,5 @@ def confirm_email(*, token: str) -> User:
             user.email_verified_at = timezone.now()
             user.save(update_fields=["email_verified_at", "updated_at"])
             audit.record("user.email_verified", actor=user, target_type="user", target_id=user.pk, target_label=user.username)
+            publish(UserUpdated(user.pk, user.username, ["email_verified_at"]), stream=f"user:{user.pk}")
     return user

@@ -9,14 +9,16 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from core import audit, context
 from core.exceptions import LimitExceeded, NotFound
 from core.limits import Policy, limiter, parse_policy
 from core.principals import announce_change
+from events import publish
 from users.choices import MailKind, RevocationReason
+from users.events import MAX_SESSIONS_TOLD, SessionRevoked
 from users.exceptions import InvalidCredentials, InvalidToken, RefreshTokenSpent
 from users.models import Session, User
 from users.services import letters
@@ -24,6 +26,9 @@ from users.tokens import SessionRefreshToken, TokenPair, jti_digest, make_pair, 
 
 MAX_SESSIONS = 100
 KNOWN_ADDRESS_DAYS = 30
+_END = """
+UPDATE users_session SET revoked_at = %s, revoked_reason = %s WHERE id = ANY(%s) AND revoked_at IS NULL RETURNING id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +132,9 @@ def open_session(*, user: User) -> SignIn:
             ip_address=request.ip_address,
         )
         surplus = Session.objects.active(now).filter(user=user).order_by("-last_used_at", "-pk")[MAX_SESSIONS:]
-        for old in surplus:
-            _end([old.pk], RevocationReason.REPLACED)
+        ended = _end([old.pk for old in surplus], RevocationReason.REPLACED)
         audit.record("session.created", actor=user, target_type="session", target_id=session.pk, target_label=str(session))
+        _publish_end(user.pk, ended, RevocationReason.REPLACED)
     return SignIn(user, session, make_pair(session, refresh))
 
 
@@ -182,7 +187,7 @@ def _judge_spent_token(session_id: UUID, digest: bytes) -> None:
             and session.rotated_at > timezone.now() - grace
         )
         if not just_spent:
-            _end([session.pk], RevocationReason.REUSE)
+            ended = _end([session.pk], RevocationReason.REUSE)
             audit.record(
                 "session.reuse_detected",
                 actor=None,
@@ -190,6 +195,7 @@ def _judge_spent_token(session_id: UUID, digest: bytes) -> None:
                 target_id=session.pk,
                 target_label=session.user.username,
             )
+            _publish_end(session.user_id, ended, RevocationReason.REUSE)
     if just_spent:
         raise RefreshTokenSpent
     raise RefreshTokenSpent("This refresh token was used already; the session was ended to be safe.", code="refresh_token_reused")
@@ -198,7 +204,7 @@ def _judge_spent_token(session_id: UUID, digest: bytes) -> None:
 def revoke_session(*, session: Session, actor: User, reason: RevocationReason = RevocationReason.REVOKED) -> None:
     """End one session at once. Ending an ended one changes nothing."""
     with transaction.atomic():
-        if _end([session.pk], reason):
+        if ended := _end([session.pk], reason):
             audit.record(
                 "session.revoked",
                 actor=actor,
@@ -207,6 +213,7 @@ def revoke_session(*, session: Session, actor: User, reason: RevocationReason = 
                 target_label=str(session),
                 changes={"reason": reason},
             )
+            _publish_end(session.user_id, ended, reason)
 
 
 def sign_out(*, session_id: UUID, actor: User) -> None:
@@ -220,7 +227,7 @@ def sign_out(*, session_id: UUID, actor: User) -> None:
 def revoke_others(*, user: User, keep: UUID | None) -> int:
     """End every session of a user but one; how many."""
     with transaction.atomic():
-        ended = revoke_all(user=user, reason=RevocationReason.REVOKED, keep=keep)
+        ended = _end(_active_ids(user, keep), RevocationReason.REVOKED)
         if ended:
             audit.record(
                 "session.revoked_others",
@@ -228,20 +235,36 @@ def revoke_others(*, user: User, keep: UUID | None) -> int:
                 target_type="user",
                 target_id=user.pk,
                 target_label=user.username,
-                changes={"count": ended},
+                changes={"count": len(ended)},
             )
-    return ended
+            _publish_end(user.pk, ended, RevocationReason.REVOKED)
+    return len(ended)
 
 
 def revoke_all(*, user: User, reason: RevocationReason, keep: UUID | None = None) -> int:
-    """End a user's sessions, in the caller's transaction; how many."""
-    sessions = Session.objects.active().filter(user=user)
-    return _end([pk for pk in sessions.values_list("pk", flat=True) if pk != keep], reason)
+    """End a user's sessions, in the caller's transaction, towards its end: this publishes. How many."""
+    ended = _end(_active_ids(user, keep), reason)
+    _publish_end(user.pk, ended, reason)
+    return len(ended)
 
 
-def _end(session_ids: list[UUID], reason: RevocationReason) -> int:
-    ended = Session.objects.filter(pk__in=session_ids, revoked_at__isnull=True)
-    count: int = ended.update(revoked_at=timezone.now(), revoked_reason=reason)
-    for session_id in session_ids:
+def _active_ids(user: User, keep: UUID | None) -> list[UUID]:
+    return list(Session.objects.active().filter(user=user).exclude(pk=keep).values_list("pk", flat=True))
+
+
+def _end(session_ids: list[UUID], reason: RevocationReason) -> list[UUID]:
+    """Which of them this call ended, and nobody before it."""
+    if not session_ids:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_END, [timezone.now(), reason.value, session_ids])
+        ended = [row[0] for row in cursor.fetchall()]
+    for session_id in ended:
         announce_change("session", session_id)
-    return count
+    return ended
+
+
+def _publish_end(user_id: UUID, ended: list[UUID], reason: RevocationReason) -> None:
+    if ended:
+        told = SessionRevoked(user_id, ended[:MAX_SESSIONS_TOLD], len(ended), reason.value)
+        publish(told, stream=f"user:{user_id}")

@@ -120,7 +120,7 @@ def test_state_and_fields_change_together(chief, person):
     assert (user.is_active, user.first_name) == (False, "Ada")
     user = accounts.update_user(user=user, actor=chief, is_active=True, first_name="Eve")
     assert (user.is_active, user.first_name) == (True, "Eve")
-    assert actions() == ["user.deactivated", "user.updated", "user.activated", "user.updated"]
+    assert actions() == ["user.updated", "user.deactivated", "user.updated", "user.activated"]
 
 
 @pytest.mark.parametrize("act", ["deactivate", "delete", "demote", "deactivate_by_update"])

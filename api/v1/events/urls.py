@@ -1,5 +1,11 @@
-"""Routes of events."""
+"""Routes of /api/v1/events/."""
 
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from api.v1.events.views import EventListView, StreamKindsView, TicketView
+
+urlpatterns = [
+    path("events/", EventListView.as_view(), name="event-list"),
+    path("events/streams/", StreamKindsView.as_view(), name="event-streams"),
+    path("events/tickets/", TicketView.as_view(), name="event-tickets"),
+]

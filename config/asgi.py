@@ -1,0 +1,21 @@
+"""The ASGI entry of the realtime process: sockets and long polls. REST is served by `config.wsgi`.
+
+uvicorn config.asgi:application --ws api.realtime.protocol:FanOutProtocol --http api.realtime.protocol:HandshakeProtocol
+"""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+if os.environ.get("ATELIER_DIE_WITH_PARENT"):
+    from config.local.process import die_with_parent
+
+    die_with_parent()
+
+_django = get_asgi_application()
+
+from api.realtime.server import Realtime  # noqa: E402 - Django is set up first
+
+application = Realtime(_django)

@@ -1,0 +1,89 @@
+"""The process's one Redis pub/sub connection."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from core.redis import asyncio_client
+from events.announcing import PREFIX, channel
+
+log = logging.getLogger(__name__)
+# Subscribed to always, so that the connection has something to wait on.
+CONTROL = PREFIX + "hub"
+CONFIRM_SECONDS = 1.0
+MAX_PAUSE = 2.0
+_START = len(channel(""))
+
+
+class Listener:
+    """Subscribes to streams' channels and hands over each announcement; connects again by itself, forever.
+
+    `on_message(stream, data)` is called for each; `on_connect()` when everything wanted is subscribed again after a gap.
+    """
+
+    def __init__(self, on_message: Callable[[str, bytes], None], on_connect: Callable[[], None]) -> None:
+        self._on_message = on_message
+        self._on_connect = on_connect
+        self._wanted: set[str] = set()
+        self._confirming: dict[str, asyncio.Future[None]] = {}
+        self._pubsub: Any = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether announcements arrive."""
+        return self._pubsub is not None
+
+    async def want(self, stream: str) -> None:
+        """Subscribe. Returns when Redis confirmed it, or after a second: without Redis the database is looked at instead."""
+        name = channel(stream)
+        self._wanted.add(name)
+        if self._pubsub is None:
+            return
+        confirmed = self._confirming.setdefault(name, asyncio.get_running_loop().create_future())
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await self._pubsub.subscribe(name)
+                await asyncio.shield(confirmed)
+
+    async def forget(self, stream: str) -> None:
+        """Unsubscribe."""
+        name = channel(stream)
+        self._wanted.discard(name)
+        self._confirming.pop(name, None)
+        if self._pubsub is not None:
+            with contextlib.suppress(RedisError, OSError):
+                await self._pubsub.unsubscribe(name)
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        pause = 0.1
+        while True:
+            client = asyncio_client()
+            try:
+                async with client.pubsub() as pubsub:
+                    await pubsub.subscribe(CONTROL, *self._wanted)
+                    self._pubsub = pubsub
+                    self._on_connect()
+                    pause = 0.1
+                    async for message in pubsub.listen():
+                        self._take(message)
+            except (RedisError, OSError) as error:
+                log.warning("Redis is away (%s); comparing with PostgreSQL until it is back", type(error).__name__)
+            finally:
+                self._pubsub = None
+                with contextlib.suppress(RedisError, OSError):
+                    await client.aclose()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, MAX_PAUSE)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "message":
+            self._on_message(message["channel"][_START:].decode(), message["data"])
+        elif message["type"] == "subscribe":
+            confirmed = self._confirming.pop(message["channel"].decode(), None)
+            if confirmed is not None and not confirmed.done():
+                confirmed.set_result(None)
