@@ -26,8 +26,8 @@ from users.tokens import Claims
 PREFIX = "tkt_"
 LIFE_SECONDS = 30
 INVALID = Refusal("invalid_ticket", "The ticket is not valid, has expired or was used already.")
-PREFIX = "tkt_"
-_FORM = re.compile(r"tkt_[A-Za-z0-9_-]{43}")
+_ENDED = Refusal("invalid_token", "The token that asked for the ticket has expired.")
+_FORM = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 
 
 def _name(ticket: str) -> str:
@@ -46,7 +46,7 @@ def issue(principal: Principal) -> str:
 
 
 def exchange(ticket: str) -> Callable[[], Outcome]:
-    """Use the ticket up; a function that says, each time it is called, who it stands for now (one query). Raises TicketsUnavailable.
+    """Use the ticket up; a function that says who it stands for, each time it is called, in one query. Raises TicketsUnavailable.
 
     Whether the caller's address is among a key's networks is left to whoever knows the address.
     """

@@ -4,6 +4,7 @@ A notice is due when a term is crossed; `stage_of` marks at writing the terms th
 """
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 from django.db import transaction
@@ -31,7 +32,7 @@ def tell_expiring() -> int:
     """Publish `api_key.expiring` for keys that crossed a term, at most BATCH at a time; how many."""
     now = timezone.now()
     due = Q(expires_at__lte=now + timedelta(days=STAGES[0]), expiry_notice=None)
-    for longer, days in zip(STAGES, STAGES[1:], strict=False):
+    for longer, days in pairwise(STAGES):
         due |= Q(expires_at__lte=now + timedelta(days=days), expiry_notice=longer)
     found = APIKey.objects.usable(now).filter(due, owner__is_active=True).order_by("expires_at", "pk")
     return sum(_tell_expiring(key_id) for key_id in list(found.values_list("pk", flat=True)[:BATCH]))

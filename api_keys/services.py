@@ -176,19 +176,13 @@ def _apply(key: APIKey, fields: dict[str, Any], *, actor: User, granting: Princi
     if "scopes" in fields:
         fields["scopes"] = sorted(set(fields["scopes"]))
         _check_scopes(fields["scopes"], actor=actor, owner=key.owner, granting=granting)
-    expires_at = fields.get("expires_at")
-    if isinstance(expires_at, datetime):
-        if expires_at <= timezone.now():
-            raise Invalid.field("expires_at", "Must lie in the future.", "in_the_past")
-        if expires_at > timezone.now() + MAX_LIFETIME:
-            raise Invalid.field("expires_at", "Within a hundred years; leave it out for a key without an end.", "out_of_range")
+    if "expires_at" in fields:
+        _apply_end(key, fields["expires_at"])
     try:
         if "allowed_networks" in fields:
             fields["allowed_networks"] = parse_networks(fields["allowed_networks"])
     except ValidationError as error:
         raise Invalid.field("allowed_networks", " ".join(error.messages), "invalid_network") from error
-    if "expires_at" in fields and fields["expires_at"] != key.expires_at:
-        key.expiry_notice = stage_of(fields["expires_at"])
     for name, value in fields.items():
         setattr(key, name, value)
     try:
@@ -199,6 +193,16 @@ def _apply(key: APIKey, fields: dict[str, Any], *, actor: User, granting: Princi
                 FieldError(name, e.code or "invalid", " ".join(e.messages)) for name, es in error.error_dict.items() for e in es
             ]
         ) from error
+
+
+def _apply_end(key: APIKey, expires_at: datetime | None) -> None:
+    if expires_at is not None:
+        if expires_at <= timezone.now():
+            raise Invalid.field("expires_at", "Must lie in the future.", "in_the_past")
+        if expires_at > timezone.now() + MAX_LIFETIME:
+            raise Invalid.field("expires_at", "Within a hundred years; leave it out for a key without an end.", "out_of_range")
+    if expires_at != key.expires_at:
+        key.expires_at, key.expiry_notice = expires_at, stage_of(expires_at)
 
 
 def _check_scopes(scopes: Iterable[str], *, actor: User, owner: User, granting: Principal | None) -> None:

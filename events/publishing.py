@@ -17,20 +17,7 @@ from events import frames
 from events.announcing import after_commit, announcement, send
 
 MAX_PAYLOAD_BYTES = 64 * 1024
-_PUBLISH = """
-WITH head AS (
-  INSERT INTO events_stream AS s (key, epoch, seq)
-  VALUES (%(stream)s, (SELECT epoch FROM events_logstate), 1)
-  ON CONFLICT (key) DO UPDATE SET seq = s.seq + 1
-  RETURNING seq, epoch
-), event AS (
-  INSERT INTO events_event (id, stream, seq, type, payload, created_at)
-  SELECT %(id)s::uuid, %(stream)s, seq, %(type)s, %(payload)s::jsonb, %(now)s FROM head
-), pending AS (
-  INSERT INTO events_pendingevent (event_id, stream, seq, created_at) SELECT %(id)s::uuid, %(stream)s, seq, %(now)s FROM head
-)
-SELECT seq, epoch FROM head
-"""
+_PUBLISH = "SELECT place, era FROM events_publish(%s::uuid, %s, %s, %s::jsonb, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +44,8 @@ def publish(event: Any, *, stream: str) -> Position:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"The payload of {kind} has {len(payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
     now, event_id = timezone.now(), uuid7_text()
-    values: dict[str, Any] = {"stream": stream, "id": event_id, "type": kind, "payload": payload.decode(), "now": now}
     with connection.cursor() as cursor:
-        cursor.execute(_PUBLISH, values)
+        cursor.execute(_PUBLISH, [event_id, stream, kind, payload.decode(), now])
         seq, epoch = cursor.fetchone()
     frame = frames.event_frame(kind=kind, stream=stream, seq=seq, event_id=event_id, created_at=now, payload=payload)
     after_commit(stream, announcement(epoch, seq, frame))

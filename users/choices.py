@@ -11,6 +11,7 @@ class MailKind(models.TextChoices):
     ALREADY_REGISTERED = "already_registered", "Already registered"
     USERNAME_TAKEN = "username_taken", "Username taken"
     PASSWORD_CHANGED = "password_changed", "Password changed"
+    WEBHOOK_DISABLED = "webhook_disabled", "Webhook switched off"
 
 
 class RevocationReason(models.TextChoices):

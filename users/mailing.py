@@ -100,6 +100,16 @@ def _compose(mail: OutgoingMail) -> tuple[str, str]:
                 f"If this was not you, reset it now: {_link('forgot-password')}\n"
             ),
         )
+    if mail.kind == MailKind.WEBHOOK_DISABLED and user is not None:
+        return (
+            "A webhook was switched off",
+            (
+                f"Hello {user.username},\n\nwe stopped sending webhooks to\n{mail.context.get('url', '')}\n"
+                "because the receiver said that it is gone, or failed for three days.\n\n"
+                "Nothing is lost: switch it on again and replay what failed or was cancelled "
+                f"(POST /api/v1/webhooks/{{id}}/enable/ and /replay-failed/), or see {_link('webhooks')}\n"
+            ),
+        )
     if mail.kind == MailKind.USERNAME_TAKEN:
         return (
             "Choose another username",

@@ -154,9 +154,13 @@ class Session(UUIDModel):
 
 
 class OutgoingMail(UUIDModel):
-    """A letter to be sent: written with the work that asks for it, so that no crash loses it. The token is made when sending."""
+    """A letter to be sent: written with the work that asks for it, so that no crash loses it. The token is made when sending.
+
+    `context` holds what the text names besides the account.
+    """
 
     kind = models.CharField(max_length=32, choices=MailKind.choices)
+    context = models.JSONField(default=dict, blank=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="mails")
     to = models.EmailField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -7,6 +7,7 @@ due again by itself.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -74,7 +75,14 @@ def claim(
     if only is not None:
         rooms, each = {key: rooms[key] for key in only}, 0
     lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS) + LEASE_MARGIN
-    values = {"known": list(rooms), "rooms": list(rooms.values()), "each": each, "limit": limit, "now": now, "lease": lease}
+    values: dict[str, Any] = {
+        "known": list(rooms),
+        "rooms": list(rooms.values()),
+        "each": each,
+        "limit": limit,
+        "now": now,
+        "lease": lease,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, values)
         return [

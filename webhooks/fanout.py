@@ -1,7 +1,7 @@
 """From committed events to deliveries: called by the relay in the transaction that takes the events."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from uuid import UUID
 
@@ -42,7 +42,7 @@ def body_text(*, kind: str, moment: str, event_id: UUID, stream: str | None, seq
 
 
 def _deliveries(
-    events: list[StoredEvent], audience: dict[str, Collection[UUID]], found: list[Listener]
+    events: list[StoredEvent], audience: Mapping[str, Collection[UUID]], found: list[Listener]
 ) -> Iterator[WebhookDelivery]:
     now = timezone.now()
     platform = [one for one in found if one.is_platform]

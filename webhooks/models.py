@@ -127,14 +127,14 @@ class WebhookDelivery(UUIDModel):
             models.Index(fields=["endpoint", "next_attempt_at"], condition=Q(status="pending"), name="webhooks_due"),
             models.Index(fields=["endpoint", "-created_at", "-id"], name="webhooks_log"),
             models.Index(fields=["-created_at", "-id"], name="webhooks_newest"),
+            models.Index(fields=["event_id"], name="webhooks_by_event"),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="webhooks_finished"),
         ]
         constraints = [
             # The relay may hand an event over twice; it is delivered once.
             models.UniqueConstraint(fields=["endpoint", "event_id"], name="webhooks_event_once"),
             models.CheckConstraint(
-                condition=Q(status="pending", finished_at__isnull=True)
-                | (~Q(status="pending") & Q(finished_at__isnull=False)),
+                condition=Q(status="pending", finished_at__isnull=True) | (~Q(status="pending") & Q(finished_at__isnull=False)),
                 name="webhooks_pending_or_finished",
             ),
         ]

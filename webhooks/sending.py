@@ -59,6 +59,7 @@ class Sender:
             self._wake.wait(bell.SWEEP_SECONDS)
             self.stopping.wait(PAUSE_SECONDS)
         self.finish()
+        close_old_connections()
 
     def stop(self) -> None:
         """End `run` soon; may be called by a signal handler."""
@@ -79,7 +80,7 @@ class Sender:
         return started
 
     def settle_finished(self) -> int:
-        """Write the outcomes that are there and free their slots; how many. Those of a failed write are kept for the next time."""
+        """Write the outcomes that are there and free their slots; how many. When writing fails they are kept for the next time."""
         while True:
             try:
                 self._unsettled.append(self._finished.get_nowait())
@@ -92,6 +93,7 @@ class Sender:
             self._release(outcome)
         count = len(self._unsettled)
         self._unsettled = []
+        self._under_way = {future: claim for future, claim in self._under_way.items() if not future.done()}
         return count
 
     def drain(self) -> int:
@@ -100,7 +102,6 @@ class Sender:
         while (started := self.claim_and_start()) or self._under_way:
             attempts += started
             wait(list(self._under_way))
-            self._under_way = {future: claim for future, claim in self._under_way.items() if not future.done()}
             self.settle_finished()
         return attempts
 
@@ -116,8 +117,6 @@ class Sender:
         except DatabaseError as error:
             # The claims run out by themselves.
             log.warning("PostgreSQL is away (%s); some attempts are not written down", type(error).__name__)
-        finally:
-            close_old_connections()
 
     def _free(self) -> int:
         return self.size - sum(self._busy.values())
@@ -168,4 +167,3 @@ class Sender:
             self._slow.add(key)
         else:
             self._slow.discard(key)
-        self._under_way = {future: claim for future, claim in self._under_way.items() if not future.done()}

@@ -20,6 +20,7 @@ STRING_KEYS = {
     ("api_keys.APIKey", "owner"): "users.User",
     ("api_keys.APIKey", "created_by"): "users.User",
     ("analytics.UsageStats", "user"): "users.User",
+    ("webhooks.WebhookEndpoint", "owner"): "users.User",
 }
 ABOVE_USERS = {"api_keys", "analytics", "webhooks"}
 

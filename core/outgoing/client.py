@@ -159,9 +159,9 @@ def _send(outgoing: httpx.Request, url: str, deadline: float, read: _Reading) ->
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
-            if limit.expired or isinstance(error, httpx.TimeoutException):
-                raise OutgoingTimedOut(f"The request failed: {'TimeLimit' if limit.expired else type(error).__name__}.") from error
-            raise OutgoingFailed(f"The request failed: {type(error).__name__}.") from error
+            late = limit.expired or isinstance(error, httpx.TimeoutException)
+            reason = "TimeLimit" if limit.expired else type(error).__name__
+            raise (OutgoingTimedOut if late else OutgoingFailed)(f"The request failed: {reason}.") from error
         if limit.expired and not read.head_only:
             # A body that ends with its connection would look whole.
             raise OutgoingTimedOut("The request failed: TimeLimit.")

@@ -249,7 +249,7 @@ def revoke_all(*, user: User, reason: RevocationReason, keep: UUID | None = None
 
 
 def _active_ids(user: User, keep: UUID | None) -> list[UUID]:
-    return list(Session.objects.active().filter(user=user).exclude(pk=keep).values_list("pk", flat=True))
+    return [pk for pk in Session.objects.active().filter(user=user).values_list("pk", flat=True) if pk != keep]
 
 
 def _end(session_ids: list[UUID], reason: RevocationReason) -> list[UUID]:

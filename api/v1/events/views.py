@@ -1,5 +1,6 @@
 """Streams of events over HTTP, for clients without a socket, and tickets for those with one."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -41,6 +42,8 @@ class EventListView(APIView):
         asked, seconds = _position(query.validated_data), query.validated_data["wait"]
         page, waited = self._look(asked), False
         if seconds and asked.since is not None and not page.is_news:
+            # Who waits is told of a new epoch, named or not.
+            asked = replace(asked, epoch=page.head.epoch)
             heard = wait_for_news(asked.stream, seconds, lambda: self._look_again(asked))
             page, waited = heard or page, heard is not None
         return MetaResponse(page.data(), {"stream": page.meta(), "waited": waited})

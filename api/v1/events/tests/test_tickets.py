@@ -12,7 +12,7 @@ from api.v1.events.tests.support import TICKETS, assert_anonymous, assert_lacks_
 from api_keys import services as key_services
 from api_keys.tests.factories import make_key
 from core.principals import Principal, Refusal
-from core.redis import Breaker, client
+from core.redis import breaker, client
 from core.tests.support import lost_redis
 from events.exceptions import TicketsUnavailable
 from events.tests.support import in_threads
@@ -32,6 +32,13 @@ def code_of(ticket):
     outcome = tickets.redeem(ticket)
     assert isinstance(outcome, Refusal)
     return outcome.code
+
+
+@pytest.fixture(autouse=True)
+def _redis_is_there():
+    breaker()._away_until = 0.0
+    yield
+    breaker()._away_until = 0.0
 
 
 def kept():
@@ -66,14 +73,14 @@ class TestGetting:
         assert error(as_user.get(TICKETS)) == (405, "method_not_allowed")
 
     def test_with_redis_away_it_is_said_so(self, as_user, monkeypatch):
+        lost = lost_redis()
         monkeypatch.setattr("core.redis.client", lambda: lost)
-        monkeypatch.setattr(tickets, "breaker", lambda: broken)
-        lost, broken = lost_redis(), Breaker(1.0)
         answer = as_user.post(TICKETS)
         assert error(answer) == (503, "tickets_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
         with pytest.raises(TicketsUnavailable):
             tickets.redeem("tkt_" + "x" * 43)
+        assert kept() == []
 
 
 class TestRedeeming:
@@ -125,7 +132,9 @@ class TestRedeeming:
         time.sleep(0.02)
         assert code_of(ticket) == "invalid_ticket"
 
-    @pytest.mark.parametrize("ticket", ["", "tkt_", "tkt_" + "x" * 43, "x" * 100_000, "tkt_" + "é" * 43, "tkt_" + "x" * 43 + "\n"])
+    @pytest.mark.parametrize(
+        "ticket", ["", "tkt_", "tkt_" + "x" * 43, "x" * 100_000, "tkt_" + "é" * 43, "tkt_" + "x" * 43 + "\n"]
+    )
     def test_what_nobody_issued_is_refused(self, ticket):
         assert code_of(ticket) == "invalid_ticket"
 

@@ -12,7 +12,7 @@ from api.v1.events import waiting
 from api.v1.events.tests.support import ask, error, numbers, position, stream_of
 from api_keys import services as key_services
 from api_keys.tests.factories import make_key
-from core.redis import Breaker, client
+from core.redis import breaker, client
 from core.tests.support import lost_redis
 from events import selectors
 from events.announcing import channel
@@ -20,6 +20,13 @@ from events.models import Stream
 from events.tests.support import in_threads, publish, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _redis_is_there():
+    breaker()._away_until = 0.0
+    yield
+    breaker()._away_until = 0.0
 
 
 @pytest.fixture
@@ -108,8 +115,7 @@ def test_an_event_that_is_never_announced_is_found_within_a_second(as_user, stre
 
 
 def test_with_redis_away_it_takes_a_second_and_loses_nothing(as_user, stream, start, monkeypatch):
-    lost, broken = lost_redis(), Breaker(60.0)
-    monkeypatch.setattr(waiting, "breaker", lambda: broken)
+    lost = lost_redis()
     monkeypatch.setattr("core.redis.client", lambda: lost)
     request = Waiting(as_user, stream, since=start, wait=20)
     time.sleep(0.3)
@@ -195,33 +201,23 @@ def test_a_key_revoked_meanwhile_ends_the_wait_with_401(api, user, stream):
     since = selectors.head(stream).seq
     request = Waiting(caller, stream, since=since, wait=20)
     until(lambda: listeners(stream) == 1)
-    with pytest.MonkeyPatch.context() as patch:
-        # Even an event of that very moment is not told any more.
-        patch.setattr(waiting, "LOOK_SECONDS", 1.0)
-        key_services.revoke_key(key=made.key, actor=user)
-        assert error(request.join()) == (401, "api_key_revoked")
+    key_services.revoke_key(key=made.key, actor=user)
+    assert error(request.join()) == (401, "api_key_revoked")
     assert request.seconds < 8
 
 
 def test_a_new_epoch_ends_the_wait(as_user, stream, start):
     publish(stream=stream)
-    request = Waiting(as_user, stream, since=start + 1, wait=20)
-    until(lambda: listeners(stream) == 1)
-    Stream.objects.filter(key=stream).update(epoch="restored")
-    answer = request.join()
-    # Without an epoch of its own the client is taken at its seq; with one it is told.
-    assert numbers(answer) == [] or position(answer)["recovered"] is False
-
-
-def test_a_client_that_names_its_epoch_is_told_of_a_new_one(as_user, stream, start):
-    publish(stream=stream)
     epoch = selectors.head(stream).epoch
-    request = Waiting(as_user, stream, since=start + 1, epoch=epoch, wait=20)
-    until(lambda: listeners(stream) == 1)
-    Stream.objects.filter(key=stream).update(epoch="restored")
-    answer = request.join()
-    assert position(answer)["recovered"] is False
-    assert request.seconds < 5
+    for query in ({}, {"epoch": epoch}):
+        Stream.objects.filter(key=stream).update(epoch=epoch)
+        request = Waiting(as_user, stream, since=start + 1, wait=20, **query)
+        until(lambda: listeners(stream) == 1)
+        Stream.objects.filter(key=stream).update(epoch="restored")
+        answer = request.join()
+        assert position(answer)["recovered"] is False
+        assert position(answer)["epoch"] == "restored"
+        assert request.seconds < 8
 
 
 def test_many_writers_lose_nothing_for_a_reader_that_polls(as_user, stream, start):

@@ -1,0 +1,172 @@
+"""Everybody's endpoints: to look at, to switch on and off, to test. Where they lead and what they get is their owners' business."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.enums import ActionVariant
+
+from core.admin_pages import AdministratorAdmin, Confirmation, ReadOnlyAdmin, confirm, directory
+from core.admin_pages.decorators import button, display
+from core.admin_pages.filters import by
+from webhooks import services
+from webhooks.choices import DisabledReason
+from webhooks.models import WebhookEndpoint
+
+
+class EndpointStateFilter(DropdownFilter):
+    """On, or off and why."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The states."""
+        return [("active", "Active"), *DisabledReason.choices]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """The endpoints in the chosen one."""
+        if self.value() == "active":
+            return queryset.filter(is_active=True)
+        return queryset.filter(disabled_reason=self.value()) if self.value() else queryset
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnlyAdmin):
+    """Endpoints."""
+
+    icon = "webhook"
+    list_display = ("shown_url", "shown_owner", "shown_state", "shown_types", "audience", "created_at", "disabled_at")
+    list_filter = (
+        EndpointStateFilter,
+        ("audience", ChoicesDropdownFilter),
+        by("user", field="owner_id", title="owner", parameter="owner"),
+    )
+    list_select_related = ("owner",)
+    search_fields = ("url", "description", "owner__username", "owner__email")
+    search_help_text = "URL, description or owner"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-id")
+    actions = ("enable_chosen", "disable_chosen")
+    actions_detail = ("enable", "disable", "test")
+    fields = (
+        "shown_url",
+        "shown_owner",
+        "description",
+        "shown_state",
+        "shown_types",
+        "audience",
+        "previous_secret_expires_at",
+        "created_at",
+        "updated_at",
+        "disabled_at",
+        "shown_deliveries",
+    )
+    readonly_fields = ("shown_url", "shown_owner", "shown_state", "shown_types", "shown_deliveries")
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Switching many."""
+        return AdministratorAdmin.get_actions(self, request)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """What its state allows."""
+        endpoint = self.get_object(request, str(object_id))
+        offered = super().get_actions_detail(request, object_id)
+        if endpoint is None:
+            return []
+        meant = {"disable", "test"} if endpoint.is_active else {"enable"}
+        return [one for one in offered if one.method.original_function_name in meant]
+
+    @display(description="URL", ordering="url")
+    def shown_url(self, endpoint: WebhookEndpoint) -> str:
+        """Without its query, which may hold a credential."""
+        return endpoint.shown_url
+
+    @display(description="owner", ordering="owner__username")
+    def shown_owner(self, endpoint: WebhookEndpoint) -> Any:
+        """Whose it is."""
+        return directory.show("user", endpoint.owner_id, endpoint.owner.get_username())
+
+    @display(description="state", label={"active": "success", "by_owner": "info", "gone": "danger", "failing": "danger"})
+    def shown_state(self, endpoint: WebhookEndpoint) -> str:
+        """Active, or why it is not."""
+        return "active" if endpoint.is_active else endpoint.disabled_reason
+
+    @display(description="events")
+    def shown_types(self, endpoint: WebhookEndpoint) -> str:
+        """What it gets."""
+        return ", ".join(endpoint.event_types)
+
+    @display(description="deliveries")
+    def shown_deliveries(self, endpoint: WebhookEndpoint) -> Any:
+        """The list of them."""
+        address = reverse("admin:webhooks_webhookdelivery_changelist")
+        return format_html('<a class="text-primary-600 hover:underline" href="{}?webhook={}">Show</a>', address, endpoint.pk)
+
+    @admin.action(description="Switch on")
+    def enable_chosen(self, request: HttpRequest, queryset: Any) -> None:
+        """Switch the chosen ones on."""
+        actor: Any = request.user
+        self.apply(request, queryset, lambda one: services.enable_endpoint(endpoint=one, actor=actor), "{} switched on.")
+
+    @admin.action(description="Switch off")
+    def disable_chosen(self, request: HttpRequest, queryset: Any) -> None:
+        """Switch the chosen ones off."""
+        actor: Any = request.user
+        self.apply(request, queryset, lambda one: services.disable_endpoint(endpoint=one, actor=actor), "{} switched off.")
+
+    @button(description="Switch on", icon="play_arrow", permissions=["view"])
+    def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then switch it on."""
+        asked = ("Switch webhook on", "Send events to this endpoint again?", "Switch on", "The endpoint is on.")
+        return self._ask(request, object_id, asked, services.enable_endpoint)
+
+    @button(description="Switch off", icon="block", variant=ActionVariant.DANGER, permissions=["view"])
+    def disable(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then switch it off."""
+        asked = ("Switch webhook off", "Send nothing more and cancel what waits?", "Switch off", "The endpoint is off.")
+        return self._ask(request, object_id, asked, services.disable_endpoint)
+
+    @button(description="Send a test", icon="send", permissions=["view"])
+    def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then queue a test delivery."""
+        asked = ("Send a test", "Send a delivery of type webhook.test to this endpoint?", "Send", "The test is on its way.")
+        return self._ask(request, object_id, asked, services.send_test)
+
+    def _ask(self, request: HttpRequest, object_id: str, asked: tuple[str, str, str, str], operation: Any) -> HttpResponse:
+        endpoint = self.get_object(request, object_id)
+        if endpoint is None:
+            return self.gone(request, object_id)
+        title, question, words, done = asked
+        if request.method == "POST":
+            actor: Any = request.user
+            with self.refusals(request):
+                operation(endpoint=endpoint, actor=actor)
+                self.message_user(request, done, messages.SUCCESS)
+            return self.back_to(object_id)
+        back = reverse("admin:webhooks_webhookendpoint_change", args=[object_id])
+        things = [f"{endpoint} of {endpoint.owner.get_username()}"]
+        return confirm(request, self, Confirmation(title=title, question=question, button=words, back=back, things=things))
+
+
+def _names(ids: Collection[UUID]) -> dict[UUID, str]:
+    return {one.pk: str(one) for one in WebhookEndpoint.objects.filter(pk__in=ids).only("url")}
+
+
+def _find(text: str) -> list[UUID]:
+    """By a part of the URL."""
+    meant = WebhookEndpoint.objects.filter(url__icontains=text).order_by("-created_at")
+    return list(meant.values_list("pk", flat=True)[: directory.MAX_FOUND])
+
+
+def _endpoints_of(user_id: UUID) -> directory.Link:
+    return directory.Link("Webhooks", f"{reverse('admin:webhooks_webhookendpoint_changelist')}?owner={user_id}", "webhook")
+
+
+directory.register("webhook", directory.Kind(_names, _find, "admin:webhooks_webhookendpoint_change"))
+directory.register_link("user", _endpoints_of)
