@@ -12,7 +12,7 @@ BUILT := $(VENV)/installed
 NOWHERE := DATABASE_URL=postgres://none@127.0.0.1/none REDIS_URL=redis://127.0.0.1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help run start stop restart status logs test check lock tour fuzz bench-gate bench-log shell migrations clean .venv
+.PHONY: help run start stop restart status logs test check lock tour fuzz bench-gate bench-log bench-realtime shell migrations clean .venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,7 @@ check: $(BUILT)  ## lint, types, layers, migrations, schema, requirements, deplo
 	$(VENV)/bin/lint-imports
 	$(LOCAL) exec -- $(PY) manage.py makemigrations --check --dry-run
 	$(LOCAL) exec -- $(PY) manage.py check_schema
+	$(LOCAL) exec -- $(PY) manage.py check_events
 	$(PY) -m config.checks.requirements
 	$(PY) -m config.local.audit requirements/development.txt
 	$(PY) -m config.checks.deployment
@@ -74,6 +75,9 @@ bench-gate: $(BUILT)  ## measure authentication against a bare view
 
 bench-log: $(BUILT)  ## measure the request log: loading and reading
 	$(PY) -m bench.log $(ARGS)
+
+bench-realtime: $(BUILT)  ## measure fan-out to sockets against stock Channels and a bare broadcast
+	$(PY) -m bench.realtime $(ARGS)
 
 clean:  ## stop everything and delete the data, the caches and the environment
 	@if [ -x $(PY) ]; then $(LOCAL) stop; fi

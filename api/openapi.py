@@ -8,6 +8,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 from rest_framework.permissions import BasePermission
 
 from api import openapi_components as components
+from api import openapi_webhooks
 from api.openapi_examples import add_examples
 from core.permissions import HasScope
 
@@ -20,13 +21,16 @@ def only_versioned_paths(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ..
 
 
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the envelope's components, then an example to every body that has none."""
+    """Add the envelope's components and the webhooks, then an example to every body that has none."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     for name in [name for name in schemas if name.startswith("Paginated")]:
         del schemas[name]
     schemas.update(components.SCHEMAS)
+    schemas.update(openapi_webhooks.payload_schemas())
     result["components"]["headers"] = components.HEADERS
+    result["components"]["parameters"] = openapi_webhooks.PARAMETERS
     result["components"]["responses"] = components.error_responses()
+    result["webhooks"] = openapi_webhooks.webhooks()
     add_examples(result)
     result["components"]["schemas"] = dict(sorted(schemas.items()))
     return result

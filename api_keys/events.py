@@ -13,8 +13,11 @@ KeyID = Annotated[UUID, Meta(description="The key's id.", examples=["0199a1c2-7b
 Owner = Annotated[UUID, Meta(description="The owner's account.", examples=["0199a1c2-7b1e-7c3a-9f00-5d2f6f0c1a11"])]
 Name = Annotated[str, Meta(description="What its owner calls it.", examples=["Integration"])]
 Prefix = Annotated[str, Meta(description="The first characters of the key, as lists show them.", examples=["atl_live_3kF9"])]
-Expiry = Annotated[datetime | None, Meta(description="When it ends; null for never.", examples=["2027-01-15T09:30:00Z"])]
-End = Annotated[datetime, Meta(description="When it ends.", examples=["2027-01-15T09:30:00Z"])]
+Expiry = Annotated[
+    Annotated[datetime, Meta(tz=True)] | None,
+    Meta(description="When it ends; null for never.", examples=["2027-01-15T09:30:00Z"]),
+]
+End = Annotated[datetime, Meta(tz=True, description="When it ends.", examples=["2027-01-15T09:30:00Z"])]
 
 
 @event_type("api_key.created")
@@ -56,7 +59,7 @@ class APIKeyRotated:
     owner: Owner
     name: Name
     prefix: Prefix
-    ends_at: Annotated[datetime, Meta(description="When the old key ends.", examples=["2026-01-16T09:30:00Z"])]
+    ends_at: Annotated[datetime, Meta(tz=True, description="When the old key ends.", examples=["2026-01-16T09:30:00Z"])]
     successor: Annotated[UUID, Meta(description="The new key's id.", examples=["0199a1c2-7b1e-7c3a-9f00-5d2f6f0c1b22"])]
     successor_prefix: Annotated[str, Meta(description="The first characters of the new key.", examples=["atl_live_9xQ2"])]
 

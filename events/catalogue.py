@@ -49,6 +49,8 @@ class EventType:
             found = _inlined(found, components)
         found.pop("title", None)
         found["description"] = self.description
+        # A default is a convenience of who publishes: what is published has every field.
+        found["required"] = list(found.get("properties", ()))
         return found
 
     def example(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class StoredEvent:
     created_at: datetime
 
     def frame(self) -> bytes:
-        """The same text that its publisher announced."""
+        """The frame that its publisher announced; the payload's spaces and order of names are PostgreSQL's."""
         return frames.event_frame(
             kind=self.type, stream=self.stream, seq=self.seq, event_id=self.id, created_at=self.created_at, payload=self.payload
         )

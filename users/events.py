@@ -28,7 +28,10 @@ class UserCreated:
     user: UserID
     username: Username
     is_guest: Annotated[bool, Meta(description="Whether it is a guest.", examples=[False])]
-    expires_at: Annotated[datetime | None, Meta(description="When a guest's access ends; null for others.")] = None
+    expires_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When a guest's access ends; null for others.", examples=[None]),
+    ] = None
 
 
 @event_type("user.updated")

@@ -80,7 +80,7 @@ class Sender:
         return started
 
     def settle_finished(self) -> int:
-        """Write the outcomes that are there and free their slots; how many. When writing fails they are kept for the next time."""
+        """Write the outcomes that are there and free their slots; how many. If that fails they are kept for the next time."""
         while True:
             try:
                 self._unsettled.append(self._finished.get_nowait())

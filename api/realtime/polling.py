@@ -59,7 +59,7 @@ class Polling:
         else:
             query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
             wait = query.get("wait", "")
-            if wait.isdecimal() and 0 < int(wait) <= MAX_WAIT_SECONDS and self._waiting < MAX_WAITING:
+            if wait.isdecimal() and len(wait) <= 2 and 0 < int(wait) <= MAX_WAIT_SECONDS and self._waiting < MAX_WAITING:
                 self._waiting += 1
                 try:
                     await self._wait(scope, query, float(wait))

@@ -99,8 +99,14 @@ class Presence:
                 lost = []
                 if isinstance(outcome, Principal):
                     lost = await self._realtime.threads.run(lambda: _lost(outcome, names))
-        except DatabaseError:
+        except Exception as error:
             # Nobody is thrown out for an outage, and nobody stays for it: the question is asked until it is answered.
+            log.log(
+                logging.WARNING if isinstance(error, DatabaseError) else logging.ERROR,
+                "The rights of a connection could not be looked up (%s); asking again",
+                type(error).__name__,
+                exc_info=not isinstance(error, DatabaseError),
+            )
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._check, connection)
             return
         if connection.closed:

@@ -22,12 +22,18 @@ RESTART_SPREAD_SECONDS = 2.0
 
 
 class HandshakeProtocol(HttpToolsProtocol):
-    """HTTP that gives a new connection ten seconds for its first request's head: a slow-loris is cut off."""
+    """HTTP that gives a new connection, and each further request, ten seconds for the head: a slow-loris is cut off."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
         super().connection_made(transport)
         self._clock = self.loop.call_later(HANDSHAKE_SECONDS, self._too_slow)
+
+    def on_message_begin(self) -> None:
+        """Start it for a further request; that of the first one runs already."""
+        if self._clock.cancelled():
+            self._clock = self.loop.call_later(HANDSHAKE_SECONDS, self._too_slow)
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is there."""
@@ -55,6 +61,17 @@ class FanOutProtocol(WebSocketsSansIOProtocol):
         extensions: dict[str, object] = self.scope["extensions"]  # type: ignore[assignment]
         extensions[EXTENSION] = self
         await super().run_asgi()
+
+    def send_receive_event_to_app(self) -> None:
+        """End a connection whose text is not UTF-8. uvicorn does so with a traceback in the log, which anybody could fill."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.close(1007, "not UTF-8")
+                return
+        super().send_receive_event_to_app()
 
     @property
     def is_open(self) -> bool:

@@ -15,7 +15,7 @@ from core.exceptions import DomainError
 from core.middleware import _STATUS_TEXT
 
 ROOT = Path(settings.BASE_DIR)
-APPS = ("core", "events", "users", "api_keys", "analytics", "api", "modules")
+APPS = ("core", "events", "users", "api_keys", "analytics", "webhooks", "api", "modules")
 # Raised by DRF itself; the exception handler gives them on under these names.
 FRAMEWORK = {
     ("method_not_allowed", 405),

@@ -1,14 +1,20 @@
 """The OpenAPI document: every operation explained, tagged, secured and exampled, its answers in the envelope; served locally."""
 
+import json
 import re
+from uuid import uuid4
 
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
 from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator, ValidationError
 
 from api.openapi_examples import _sample
 from core.registry import scopes
+from events.catalogue import event_types
+from webhooks import signing
+from webhooks.fanout import body_text
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -128,6 +134,44 @@ class TestOperations:
         text = yaml.safe_dump(schema)
         for reference in set(re.findall(r"\$ref: '?(#/[^\s']+)", text)):
             resolve(schema, {"$ref": reference})
+
+
+class TestWebhooks:
+    def test_there_is_one_for_each_event_type_and_its_payload_is_a_schema(self, schema):
+        assert set(schema["webhooks"]) == {kind.name for kind in event_types()}
+        for kind in event_types():
+            operation = schema["webhooks"][kind.name]["post"]
+            assert operation["summary"] == kind.name
+            assert operation["description"] == kind.description
+            assert operation["security"] == []
+            assert {"2XX", "410", "429", "default"} == set(operation["responses"])
+
+    def test_its_headers_are_the_ones_that_deliveries_carry(self, schema):
+        signed = signing.headers(event_id=uuid4(), timestamp=1_768_469_400, body=b"{}", keys=[b"k" * 32])
+        for item in schema["webhooks"].values():
+            parameters = [resolve(schema, parameter) for parameter in item["post"]["parameters"]]
+            assert {parameter["name"] for parameter in parameters} == set(signed)
+            for parameter in parameters:
+                Draft202012Validator(parameter["schema"]).validate(signed[parameter["name"]])
+
+    def test_its_body_is_what_deliveries_send(self, schema):
+        for kind in event_types():
+            content = schema["webhooks"][kind.name]["post"]["requestBody"]["content"]["application/json"]
+            shape = {**content["schema"], "components": schema["components"]}
+            place = ("user:1", 7) if kind.streams else (None, None)
+            sent = body_text(
+                kind=kind.name,
+                moment="2026-01-15T09:30:00Z",
+                event_id=uuid4(),
+                stream=place[0],
+                seq=place[1],
+                data=json.dumps(kind.example()).encode(),
+            )
+            for body in (json.loads(sent), content["example"]):
+                Draft202012Validator(shape).validate(body)
+                assert set(body) == set(shape["required"])
+            with pytest.raises(ValidationError):
+                Draft202012Validator(shape).validate({**json.loads(sent), "data": {}})
 
 
 class TestExamples:

@@ -12,6 +12,7 @@ from drf_spectacular.generators import SchemaGenerator
 from analytics.models import UsageStats
 from api_keys.tests.factories import make_key
 from conftest import Caller
+from events.tests.support import publish
 from users.models import User
 from users.services import sessions
 from users.tests.factories import make_user
@@ -25,7 +26,11 @@ QUERIES = {
     "v1:usage-stats-list": 2,
     "v1:api-log-list": 1,
     "v1:analytics-timeseries": 1,
+    "v1:event-list": 2,
+    "v1:event-streams": 0,
 }
+# What a list cannot be asked without.
+QUERY_STRINGS = {"v1:event-list": "?stream=user:{admin}&since=0"}
 
 
 def _more_of_everything(admin: User, number: int) -> None:
@@ -34,6 +39,7 @@ def _more_of_everything(admin: User, number: int) -> None:
         user = make_user()
         make_key(user)
         sessions.open_session(user=admin)
+        publish(stream=f"user:{admin.pk}")
         UsageStats.objects.create(user=user, date=today - timedelta(days=index))
 
 
@@ -49,7 +55,7 @@ def _count(caller: Caller, url: str) -> tuple[int, Any]:
 def test_a_list_takes_the_same_queries_for_one_row_and_for_twenty(
     name: str, admin: User, as_admin: Caller, load_spool: Any
 ) -> None:
-    url = reverse(name)
+    url = reverse(name) + QUERY_STRINGS.get(name, "").format(admin=admin.pk)
     _more_of_everything(admin, 1)
     as_admin.get(url)
     load_spool()

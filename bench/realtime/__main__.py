@@ -60,7 +60,7 @@ class Child:
         assert self.process.stdout is not None
         line = self.process.stdout.readline().strip()
         if not line:
-            raise RuntimeError(f"{self.process.args} ended")
+            raise RuntimeError(f"{self.process.args!r} ended")
         return line
 
     def ask(self, message: Any) -> Any:

@@ -1,6 +1,5 @@
 """As little as there can be: one Redis subscription and `websockets.broadcast()`."""
 
-import asyncio
 import os
 import sys
 

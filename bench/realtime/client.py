@@ -1,7 +1,7 @@
 """The load process: many sockets on one event loop, as cheap as Python allows, counting frames and their age.
 
-`python -m bench.realtime.client` reads one JSON line of what to open from standard input, says `ready` when all sockets follow their
-stream, counts until it reads a line, and answers with one JSON line. It knows nothing of the product but its frames.
+`python -m bench.realtime.client` reads one JSON line of what to open from standard input, says `ready` when all sockets follow
+their stream, counts until it reads a line, and answers with one JSON line.
 """
 
 import asyncio
@@ -106,7 +106,10 @@ class Seen:
 
     def result(self) -> dict[str, Any]:
         ages = sorted(self.ages)
-        at = lambda share: round(ages[min(len(ages) - 1, int(len(ages) * share))] / 1e6, 2) if ages else None  # noqa: E731
+
+        def at(share: float) -> float | None:
+            return round(ages[min(len(ages) - 1, int(len(ages) * share))] / 1e6, 2) if ages else None
+
         return {"count": self.count, "lost": self.lost, "p50_ms": at(0.5), "p99_ms": at(0.99)}
 
 

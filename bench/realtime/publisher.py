@@ -34,12 +34,13 @@ def ours() -> Callable[[str], None]:
 
 def stock() -> Callable[[str], None]:
     """group_send()."""
-    from bench.realtime.stock import GROUP
     from channels.layers import get_channel_layer
+
+    from bench.realtime.stock import GROUP
 
     layer, loop = get_channel_layer(), asyncio.new_event_loop()
 
-    def publish(stream: str) -> None:
+    def publish(_stream: str) -> None:
         text = json.dumps({"stamp": time.monotonic_ns(), "text": TEXT})
         loop.run_until_complete(layer.group_send(GROUP, {"type": "said", "text": text}))
 
@@ -54,7 +55,7 @@ def bare() -> Callable[[str], None]:
 
     redis = Redis.from_url(os.environ["REDIS_URL"])
 
-    def publish(stream: str) -> None:
+    def publish(_stream: str) -> None:
         redis.publish(CHANNEL, json.dumps({"stamp": time.monotonic_ns(), "text": TEXT}))
 
     return publish

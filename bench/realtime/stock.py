@@ -14,7 +14,7 @@ GROUP = "room"
 
 if not settings.configured:
     settings.configure(
-        SECRET_KEY="bench-only-not-a-secret-00000000000000000",  # noqa: S106
+        SECRET_KEY="bench-only-not-a-secret-00000000000000000",
         ALLOWED_HOSTS=["*"],
         INSTALLED_APPS=["channels"],
         CHANNEL_LAYERS={
@@ -28,7 +28,7 @@ if not settings.configured:
     django.setup()
 
 
-class Room(AsyncWebsocketConsumer):  # type: ignore[misc]
+class Room(AsyncWebsocketConsumer):
     """A room that everybody is in."""
 
     async def connect(self) -> None:

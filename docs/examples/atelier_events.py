@@ -12,6 +12,7 @@ over REST: at the beginning, and when what was missed cannot be had any more. Al
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import urllib.parse
@@ -24,7 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 BAD_FRAME, NEW_TOKEN, FORBIDDEN = 4400, 4401, 4403
-MAX_REFUSALS, MAX_PAUSE, MAX_FRAME = 3, 30.0, 4 * 2**20
+MAX_REFUSALS, MAX_PAUSE, PATIENCE, MAX_FRAME = 3, 30.0, 30.0, 4 * 2**20
 Frame = dict[str, Any]
 Handler = Callable[[Any], Awaitable[None]]
 
@@ -50,7 +51,8 @@ class AtelierEvents:
         """Follow a stream from now on, or from after a kept position."""
         self.positions[stream] = position
         if self._socket is not None:
-            await self._subscribe(self._socket, [stream])
+            with contextlib.suppress(ConnectionClosed):
+                await self._subscribe(self._socket, [stream])
 
     async def run(self) -> None:
         """Follow until cancelled, over any number of connections. Raises Refused and HandlerFailed."""
@@ -68,14 +70,14 @@ class AtelierEvents:
             finally:
                 self._socket = None
             self._failures += 1
-            backoff = random.uniform(0.1, 1) * min(MAX_PAUSE, 0.5 * 2 ** min(self._failures, 8))  # noqa: S311
+            backoff = random.uniform(0.1, 1) * min(MAX_PAUSE, 0.5 * 2 ** min(self._failures, 8))
             await asyncio.sleep(backoff if self._hint is None else self._hint)
 
     async def _connection(self) -> None:
         token, silent = await self.token(), False
         async with connect("ws" + self.url.removeprefix("http") + "/ws/v1/", max_size=MAX_FRAME, ping_interval=None) as socket:
             await socket.send(json.dumps({"id": "auth", "t": "auth", "token": token}))
-            while not (hello := json.loads(await socket.recv())).get("ok"):
+            while not (hello := json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))).get("ok"):
                 self._take_hint(hello)  # Refused or restarting: the close code that follows says what to do.
             streams, size = list(self.positions), hello["d"]["limits"]["streams_per_frame"]
             for start in range(0, len(streams), size):
@@ -145,8 +147,8 @@ class AtelierEvents:
 
     def _get(self, path: str, token: str) -> Any:
         scheme = "ApiKey" if token.startswith("atl_") else "Bearer"
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"{scheme} {token}"})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"{scheme} {token}"})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     async def _event(self, event: Frame) -> None:

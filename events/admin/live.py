@@ -39,7 +39,7 @@ def processes() -> list[Process]:
 
     def reports(redis: "Redis") -> list[tuple[bytes, Any]]:
         names = list(redis.scan_iter(match=f"{LIVE}*", count=5000))
-        return list(zip(names, redis.mget(names), strict=True)) if names else []  # type: ignore[arg-type]
+        return list(zip(names, redis.mget(names), strict=True)) if names else []
 
     found = [_read(name.decode().removeprefix(LIVE), report) for name, report in breaker().call(reports)]
     return sorted((one for one in found if one is not None), key=lambda one: (one.host, one.started_at, one.name))

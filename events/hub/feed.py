@@ -65,7 +65,9 @@ class Feed:
         return self.seq >= 0
 
     def place(self, epoch: str, seq: int) -> None:
-        """Stand at a position; what is in the ring belongs to another place."""
+        """Stand at a position; what is in the ring belongs to another place, and what is held of another epoch means nothing."""
+        if self.started and epoch != self.epoch:
+            self.held = {}
         self.epoch, self.seq = epoch, seq
         self.ring.clear()
         self._ring_bytes = 0

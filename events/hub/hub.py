@@ -73,13 +73,13 @@ class Hub:
         feed = self._feeds.get(name)
         if feed is None:
             feed = self._feeds[name] = Feed(name)
-            feed.idle_since = time.monotonic()
             try:
                 await self._listener.want(name)
                 # Whatever commits after this look is announced to the subscription that was confirmed before it.
                 head = await self._threads.run(lambda: selectors.head(name))
             except BaseException as error:
                 del self._feeds[name]
+                self._spawn(self._forget(name))
                 feed.ready.set_exception(error if isinstance(error, DatabaseError) else DatabaseError("The look was broken off."))
                 # Read here, so that nobody waiting for it is no warning.
                 feed.ready.exception()
@@ -87,6 +87,8 @@ class Hub:
             feed.place(head.epoch, head.seq)
             feed.ready.set_result(None)
             self._catch_up(feed)
+        # Nobody follows it before `join`; it must not be closed as idle until then.
+        feed.idle_since = time.monotonic()
         await asyncio.shield(feed.ready)
         return feed
 
@@ -181,8 +183,10 @@ class Hub:
         feed.filling = True
         try:
             while True:
-                since = feed.seq
+                since, epoch = feed.seq, feed.epoch
                 found = await self._threads.run(lambda since=since: selectors.after(feed.name, since, limit=FILL_EVENTS))  # type: ignore[misc]
+                if feed.epoch != epoch:
+                    return
                 for event in found:
                     if event.seq == feed.seq + 1:
                         self.delivered += feed.emit(Frame(event.frame(), event.seq))
@@ -216,6 +220,8 @@ class Hub:
                 await self._compare([feed for feed in self._feeds.values() if feed.started])
             except DatabaseError as error:
                 log.warning("PostgreSQL is away (%s); streams wait", type(error).__name__)
+            except Exception:
+                log.exception("Streams could not be compared; they are again in a moment")
 
     async def _compare(self, feeds: list[Feed]) -> None:
         if not feeds:
@@ -242,7 +248,12 @@ class Hub:
         for feed in list(self._feeds.values()):
             if not feed.subscribers and feed.started and now - feed.idle_since > LINGER_SECONDS:
                 del self._feeds[feed.name]
-                await self._listener.forget(feed.name)
+                await self._forget(feed.name)
+
+    async def _forget(self, name: str) -> None:
+        # Somebody may have opened it again meanwhile.
+        if name not in self._feeds:
+            await self._listener.forget(name)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -65,14 +65,21 @@ class Listener:
             client = asyncio_client()
             try:
                 async with client.pubsub() as pubsub:
-                    await pubsub.subscribe(CONTROL, *self._wanted)
+                    asked = set(self._wanted)
+                    await pubsub.subscribe(CONTROL, *asked)
                     self._pubsub = pubsub
+                    # What was wanted while the connection was made came too late for that list.
+                    late = self._wanted - asked
+                    if late:
+                        await pubsub.subscribe(*late)
                     self._on_connect()
                     pause = 0.1
                     async for message in pubsub.listen():
                         self._take(message)
             except (RedisError, OSError) as error:
                 log.warning("Redis is away (%s); comparing with PostgreSQL until it is back", type(error).__name__)
+            except Exception:
+                log.exception("The listener failed; it connects again")
             finally:
                 self._pubsub = None
                 with contextlib.suppress(RedisError, OSError):

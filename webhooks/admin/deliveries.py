@@ -81,7 +81,7 @@ class WebhookDeliveryAdmin(KeysetAdmin):
     )
     search_fields = ("event_id",)
     search_help_text = "Id of the event or of the delivery, whole; `webhook-id` will do"
-    actions = ("replay_chosen",)
+    actions: Any = ("replay_chosen",)
     actions_detail = ("replay",)
     inlines = (AttemptInline,)
     fields = (

@@ -1,4 +1,4 @@
-"""Everybody's endpoints: to look at, to switch on and off, to test. Where they lead and what they get is their owners' business."""
+"""Everybody's endpoints: to look at, to switch, to test. Where they lead is their owners' business."""
 
 from collections.abc import Collection
 from typing import Any
@@ -52,7 +52,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
     search_help_text = "URL, description or owner"
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
-    actions = ("enable_chosen", "disable_chosen")
+    actions: Any = ("enable_chosen", "disable_chosen")
     actions_detail = ("enable", "disable", "test")
     fields = (
         "shown_url",

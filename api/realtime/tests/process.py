@@ -50,7 +50,8 @@ class RealtimeProcess:
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(f"{self.origin}/health/live").status_code == 200:
                     return self
-            assert self._process.poll() is None and time.monotonic() < end, tail(self._spec.log)
+            assert self._process.poll() is None, tail(self._spec.log)
+            assert time.monotonic() < end, tail(self._spec.log)
             time.sleep(0.05)
 
     def memory(self) -> int:

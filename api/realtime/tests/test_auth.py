@@ -106,7 +106,9 @@ def test_an_ended_session_and_a_revoked_key_open_nothing(realtime: RealtimeProce
     assert refused(realtime, person.token)[1] == 4401
 
 
-def test_a_token_that_expires_ends_its_connection(realtime: RealtimeProcess, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_expires_ends_its_connection(
+    realtime: RealtimeProcess, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(SessionAccessToken, "lifetime", timedelta(seconds=3))
     token = sessions.open_session(user=person.user).tokens.access
     opened = time.time()
@@ -122,7 +124,9 @@ def test_a_token_that_expires_ends_its_connection(realtime: RealtimeProcess, per
     assert 1.5 < time.time() - opened < 5
 
 
-def test_a_new_token_of_the_same_person_keeps_the_connection(realtime: RealtimeProcess, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_token_of_the_same_person_keeps_the_connection(
+    realtime: RealtimeProcess, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(SessionAccessToken, "lifetime", timedelta(seconds=3))
     short = sessions.open_session(user=person.user).tokens.access
 

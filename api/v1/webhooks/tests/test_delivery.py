@@ -1,0 +1,46 @@
+"""GET /api/v1/webhooks/deliveries/{id}/"""
+
+from uuid import uuid4
+
+import pytest
+
+from api.v1.webhooks.tests.support import LIST, assert_anonymous, assert_lacks_scope, error, of_delivery
+from webhooks.tests.factories import deliver_to_queue, make_due, make_endpoint
+from webhooks.tests.receiver import answers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def delivery(user, made):
+    return deliver_to_queue(user)[0]
+
+
+def test_others_are_refused(api, as_other, as_admin, as_bare_key, delivery):
+    path = of_delivery(delivery)
+    assert_anonymous(api.get(path))
+    for client in (as_other, as_admin):
+        assert error(client.get(path)) == (404, "not_found")
+    assert_lacks_scope(as_bare_key.get(path), "webhooks:read")
+    assert error(as_other.get(f"{LIST}deliveries/{uuid4()}/")) == (404, "not_found")
+
+
+def test_the_owner_sees_the_very_body(as_user, as_reading_key, delivery):
+    for client in (as_user, as_reading_key):
+        data = client.get(of_delivery(delivery)).json()["data"]
+        assert (data["body"], data["attempt_log"], data["event_id"]) == (delivery.body, [], str(delivery.event_id))
+
+
+def test_and_what_its_attempts_met_with_newest_first_but_no_secret(as_user, user, receiver, sender):
+    made = make_endpoint(user, url=receiver(answers(500, b"broken"), answers(200, b"fine")).url)
+    (delivery,) = deliver_to_queue(user)
+    sender.drain()
+    make_due()
+    sender.drain()
+    response = as_user.get(of_delivery(delivery))
+    data = response.json()["data"]
+    assert (data["status"], data["attempts"], data["last_status_code"], data["last_error"]) == ("succeeded", 2, 200, "")
+    seen = [(one["number"], one["status_code"], one["error"], one["response_head"]) for one in data["attempt_log"]]
+    assert seen == [(2, 200, "", "fine"), (1, 500, "bad_status", "broken")]
+    assert data["attempt_log"][0]["request_headers"]["webhook-id"] == f"msg_{delivery.event_id.hex}"
+    assert made.secret not in response.content.decode()
