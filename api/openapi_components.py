@@ -16,11 +16,15 @@ SCHEMAS: dict[str, Any] = {
             "stream": {
                 "type": "object",
                 "properties": {
-                    "name": {"type": "string"},
-                    "epoch": {"type": "string", "description": "Changes when earlier positions lost their meaning."},
+                    "name": {"type": "string", "example": "user:019a4c5e-7b1a-7c3e-9f00-3d2b8a6f5e11"},
+                    "epoch": {
+                        "type": "string",
+                        "description": "Changes when earlier positions lost their meaning.",
+                        "example": "5f3a9c1e",
+                    },
                     "seq": {"type": "integer", "minimum": 0, "description": "The last event as of before these were read."},
                     "recovered": {"type": "boolean", "description": "False: load your state anew, go on from this position."},
-                    "more": {"type": "boolean", "description": "There are events after the last one here."},
+                    "more": {"type": "boolean", "description": "There are events after the last one here.", "example": False},
                 },
                 "required": ["name", "epoch", "seq", "recovered", "more"],
             },

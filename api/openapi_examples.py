@@ -26,6 +26,11 @@ _BY_NAME = {
     "method": "GET",
     "time_zone": "Europe/Berlin",
     "locale": "en",
+    "stream": "user:019a4c5e-7b1a-7c3e-9f00-3d2b8a6f5e11",
+    "type": "user.updated",
+    "kind": "user",
+    "scope": "events:read",
+    "ticket": "tkt_" + "0" * 43,
     "request_id": "019a4c5e-7b1a-7c3e-9f00-3d2b8a6f5e11",
 }
 _MAX_DEPTH = 8

@@ -1,6 +1,6 @@
 """Owns the containers' health checks: one small question per process, answered by exit code 0 or 1.
 
-    python docker/healthcheck.py web | worker | beat SCHEDULE_FILE | shipper
+    python docker/healthcheck.py web | realtime | worker | relay | beat SCHEDULE_FILE | shipper
 
 Refuses to load Django: a check that boots the whole application every few seconds costs more than what it
 watches.
@@ -19,6 +19,8 @@ from pathlib import Path
 
 # Beat writes its schedule at the latest every three minutes (celery.beat.Scheduler.sync_every).
 BEAT_SILENCE_SECONDS = 600
+# A relay looks each second; an event that waits longer is one that it cannot hand over.
+RELAY_DELAY_SECONDS = 60
 
 
 def web() -> str | None:
@@ -34,6 +36,28 @@ def web() -> str | None:
     finally:
         connection.close()
     return None if answer.status == http.HTTPStatus.OK else f"{answer.status} {body}"
+
+
+def realtime() -> str | None:
+    """Ask the event loop for a sign of life: PostgreSQL and Redis may be away, its sockets stay."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(os.environ.get("REALTIME_PORT", "8001")), timeout=4)
+    try:
+        connection.request("GET", "/health/live")
+        status = connection.getresponse().status
+    finally:
+        connection.close()
+    return None if status == http.HTTPStatus.OK else f"answered {status}"
+
+
+def relay() -> str | None:
+    """Look how long the oldest committed event has waited for the relays."""
+    import psycopg  # noqa: PLC0415 - the other checks start faster without it
+
+    with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=4, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT extract(epoch FROM now() - created_at) FROM events_pendingevent ORDER BY event_id LIMIT 1"
+        ).fetchone()
+    return None if row is None or row[0] < RELAY_DELAY_SECONDS else f"an event has waited for {row[0]:.0f} s"
 
 
 def worker() -> str | None:
@@ -72,7 +96,9 @@ def shipper() -> str | None:
 
 CHECKS: dict[str, Callable[..., str | None]] = {
     "web": web,
+    "realtime": realtime,
     "worker": worker,
+    "relay": relay,
     "beat": beat,
     "shipper": shipper,
 }

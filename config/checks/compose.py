@@ -16,7 +16,7 @@ from config.checks.report import find_tool, run_tool
 
 BASE = "docker-compose.yml"
 OVERRIDES = ("docker-compose.development.yml", "docker-compose.staging.yml")
-SERVICES = frozenset({"nginx", "web", "worker", "beat", "shipper", "postgres", "redis", "migrate"})
+SERVICES = frozenset({"nginx", "web", "realtime", "worker", "relay", "beat", "shipper", "postgres", "redis", "migrate"})
 STORES = frozenset({"postgres", "redis"})
 _INTERPOLATED = re.compile(r"(?<!\$)\$\{(\w+)")
 
@@ -149,7 +149,7 @@ def _topology(document: dict[str, Any]) -> Iterator[str]:
             if not (networks.get(network) or {}).get("internal"):
                 yield f"{name}: network {network} leads outside"
     mounts = {name: _volumes(service) for name, service in services.items()}
-    for name in ("web", "shipper"):
+    for name in ("web", "realtime", "shipper"):
         if "spool" not in mounts.get(name, set()):
             yield f"{name}: does not share the volume of the request-log spool"
     declared = document.get("volumes", {}).keys()

@@ -39,6 +39,7 @@ class Ports:
     https: int = 18443
     status: int = 18081
     application: int = 18000
+    realtime: int = 18001
 
 
 def write_certificate(directory: Path) -> None:
@@ -97,7 +98,8 @@ def _relocate(text: str, target: Path, ports: Ports) -> str:
     text = text.replace("listen 127.0.0.1:8081;", f"listen 127.0.0.1:{ports.status};")
     text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{ports.http}", text)
     text = re.sub(r"listen 443\b", f"listen 127.0.0.1:{ports.https}", text)
-    return text.replace("server 127.0.0.1:8000", f"server 127.0.0.1:{ports.application}")
+    text = text.replace("server 127.0.0.1:8000", f"server 127.0.0.1:{ports.application}")
+    return re.sub(r"server 127\.0\.0\.1:810\d", f"server 127.0.0.1:{ports.realtime}", text)
 
 
 def _adapt(text: str, version: tuple[int, ...], ports: Ports) -> str:
@@ -105,6 +107,7 @@ def _adapt(text: str, version: tuple[int, ...], ports: Ports) -> str:
         text = text.replace("http2 on;", "").replace(" ssl default_server", " ssl http2 default_server")
     if version < RESOLVE_SINCE:
         text = text.replace("server web:8000 resolve", f"server 127.0.0.1:{ports.application}")
+        text = text.replace("server realtime:8001 resolve", f"server 127.0.0.1:{ports.realtime}")
     return text
 
 
@@ -159,6 +162,7 @@ def syntax_and_rules(root: Path) -> Iterator[str]:
         ("proxy_set_header", "X-Forwarded-For $remote_addr"),
         ("proxy_set_header", "X-Forwarded-Proto $scheme"),
         ("proxy_set_header", "X-Request-ID $atelier_request_id"),
+        ("proxy_set_header", "Upgrade $http_upgrade"),
     ):
         if expected not in anywhere:
             yield f"missing: {' '.join(expected)}"
@@ -171,6 +175,9 @@ def syntax_and_rules(root: Path) -> Iterator[str]:
     ):
         if name not in {key for key, _ in anywhere}:
             yield f"missing: {name}"
+    for place in ("location /ws/v1/", "location = /api/v1/events/"):
+        if (place, "proxy_pass", "http://atelier_realtime") not in facts:
+            yield f"{place} does not lead to the realtime processes"
     if ("location /metrics", "return", "404") not in facts:
         yield "the location /metrics is open to the outside"
     for _, name, args in found:

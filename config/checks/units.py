@@ -10,7 +10,7 @@ from config.checks.report import NotCheckedError, find_tool, run_tool
 
 # Of 100, as systemd-analyze(1) counts: 0 is fully confined, an ordinary service has 96.
 EXPOSURE_LIMIT = 20
-_PROGRAMS = ("python", "granian", "celery")
+_PROGRAMS = ("python", "granian", "uvicorn", "celery")
 _OFFLINE_SECURITY_SINCE = 250
 
 

@@ -1,5 +1,6 @@
 """The checks of the deployment files pass on the tree's own files, and each catches a file that is broken."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,6 +12,7 @@ import yaml
 from config.checks import compose, environment, image, nginx, units
 from config.checks.deployment import ROOT, deployment_checks
 from config.checks.report import NotCheckedError, find_tool, run_checks
+from config.local.components import REALTIME_OPTIONS
 
 COMPOSE, DEVELOPMENT, STAGING = compose.BASE, *compose.OVERRIDES
 CopiedTree = Path
@@ -116,6 +118,7 @@ def test_compose_schema(tree: CopiedTree, old: str, new: str, expected: str) -> 
         ("  restart: unless-stopped\n", "", "beat: is not restarted"),
         ('    restart: "no"\n', "", "migrate: runs once, yet would be restarted"),
         ("[CMD, python, docker/healthcheck.py, shipper]", "[]", "shipper: has no health check"),
+        ("[CMD, python, docker/healthcheck.py, realtime]", "[]", "realtime: has no health check"),
         ("  spool: {}\n", "", "volume spool is not declared"),
         ("{condition: service_healthy}", "{condition: service_started}", "only to be started"),
         (
@@ -152,6 +155,7 @@ def test_override_rules(tree: CopiedTree, name: str, service: str, addition: dic
         (COMPOSE, '      PORT: "8000"\n', '      PORTT: "8000"\n'),
         (COMPOSE, "${WEB_THREADS:-4}", "${PORTT:-4}"),
         ("docker/systemd/atelier-web@.service", "WEB_WORKERS=2", "PORTT=2"),
+        (COMPOSE, '      REALTIME_PORT: "8001"\n', '      REALTIME_PORTT: "8001"\n'),
         ("docker/production.env.example", "WEB_WORKERS=2", "PORTT=2"),
         ("config/settings/components/web.py", '"PORT"', '"PORTT"'),
     ],
@@ -161,21 +165,31 @@ def test_an_undocumented_variable_is_found(tree: CopiedTree, path: str, old: str
     assert "PORTT" in problems(partial(environment.names_in_step, tree))
 
 
+def test_every_way_of_starting_the_realtime_process_says_the_same() -> None:
+    command = compose.load(ROOT / COMPOSE)["services"]["realtime"]["command"]
+    unit = (ROOT / "docker" / "systemd" / "atelier-realtime@.service").read_text(encoding="utf-8")
+    (started,) = re.findall(r"^ExecStart=\S+/(uvicorn (?:.*\\\n)*.*)$", unit, re.MULTILINE)
+    place = ["uvicorn", "config.asgi:application", "--host"]
+    assert command == [*place, "0.0.0.0", "--port", "8001", *REALTIME_OPTIONS]
+    assert started.replace("\\\n", " ").split() == [*place, "127.0.0.1", "--port", "%i", *REALTIME_OPTIONS]
+
+
 @pytest.mark.parametrize(
     ("path", "old", "new", "expected"),
     [
         ("nginx.conf", "server_tokens off;", "server_token off;", 'unknown directive "server_token"'),
         ("nginx.conf", "server_tokens off;", "server_tokens on;", "missing: server_tokens off"),
         ("sites/https.conf", "location /metrics", "location /elsewhere", "/metrics is open"),
+        ("sites/https.conf", "location /ws/v1/", "location /socket/", "location /ws/v1/ does not lead to the realtime processes"),
         (
-            "snippets/proxy.conf",
+            "snippets/forwarded.conf",
             "X-Forwarded-For $remote_addr",
             "X-Forwarded-For $http_x_forwarded_for",
             "X-Forwarded-For",
         ),
         ("snippets/tls.conf", "ssl_protocols TLSv1.2", "ssl_protocols TLSv1 TLSv1.2", "outdated protocols"),
         (
-            "snippets/proxy.conf",
+            "snippets/forwarded.conf",
             "proxy_connect_timeout 2s;",
             "proxy_connect_timeout 2s",
             "proxy_connect_timeout",

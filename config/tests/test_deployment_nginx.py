@@ -2,10 +2,11 @@
 
 import json
 import os
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,11 @@ from threading import Thread
 
 import httpx
 import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Request, Response
+from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
 
 from config.checks.deployment import ROOT
 from config.checks.nginx import Ports, make_copy, nginx_version
@@ -78,14 +84,15 @@ def wait_for(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def nginx_before(application_port: int, folder: Path) -> Iterator[Proxy]:
-    """Run nginx with a copy of the configuration, in front of whatever listens on that port."""
+def nginx_before(application_port: int, folder: Path, realtime_port: int | None = None) -> Iterator[Proxy]:
+    """Run nginx with a copy of the configuration, in front of whatever listens on those ports."""
     try:
         version, program = nginx_version(), find_tool("nginx")
     except NotCheckedError as reason:
         pytest.skip(str(reason))
     http, https, status = free_ports(3)
-    ports = Ports(http=http, https=https, status=status, application=application_port)
+    realtime = application_port if realtime_port is None else realtime_port
+    ports = Ports(http=http, https=https, status=status, application=application_port, realtime=realtime)
     main = make_copy(ROOT, folder, ports=ports, version=version)
     for name, content in {
         "static/site.css": "a{}",
@@ -118,6 +125,44 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         yield running
     application.shutdown()
     application.server_close()
+
+
+@contextmanager
+def realtime_stand_in() -> Iterator[int]:
+    """The port of a server that tells what reached it, over a socket or over HTTP, and then echoes."""
+
+    def answer(_socket: ServerConnection, request: Request) -> Response | None:
+        if "upgrade" in request.headers:
+            return None
+        body = json.dumps({"realtime": request.path, "headers": {k.lower(): v for k, v in request.headers.items()}}).encode()
+        headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
+        return Response(200, "OK", headers, body)
+
+    def echo(socket: ServerConnection) -> None:
+        assert socket.request is not None
+        socket.send(json.dumps({k.lower(): v for k, v in socket.request.headers.items()}))
+        for message in socket:
+            socket.send(message)
+
+    with serve(echo, "127.0.0.1", 0, process_request=answer, ping_interval=None) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.socket.getsockname()[1]
+        server.shutdown()
+
+
+@pytest.fixture
+def socket_url(tmp_path: Path) -> Iterator[str]:
+    """The socket's address at an nginx that has a realtime stand-in behind it, and no web process."""
+    (nobody,) = free_ports(1)
+    with realtime_stand_in() as port, nginx_before(nobody, tmp_path, port) as running:
+        yield f"wss://{running.https.base_url.netloc.decode()}/ws/v1/"
+
+
+def trusting() -> ssl.SSLContext:
+    """Believes the certificate of the moment."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def assert_envelope(response: httpx.Response, status: int, code: str) -> None:
@@ -195,6 +240,46 @@ def test_queries_stay_out_of_the_log(proxy: Proxy) -> None:
     assert '"path":"/api/v1/logged/"' in log
     assert "do-not-log-me" not in log
     assert all(json.loads(line) for line in log.splitlines())
+
+
+def test_sockets_reach_the_realtime_process_with_who_asks_and_from_where(socket_url: str) -> None:
+    claims = {"X-Forwarded-For": "203.0.113.9", "X-Request-ID": "abc-12345678"}
+    with connect(socket_url, ssl=trusting(), origin="https://app.example.com", additional_headers=claims) as socket:
+        told = json.loads(socket.recv(timeout=5))
+        assert told["x-forwarded-for"] == "127.0.0.1"
+        assert told["x-forwarded-proto"] == "https"
+        assert told["x-request-id"] == "abc-12345678"
+        assert told["origin"] == "https://app.example.com"
+        assert told["host"] == socket_url.split("/")[2]
+        # Larger than nginx's buffers, both ways.
+        for message in ("hello", "x" * 300_000):
+            socket.send(message)
+            assert socket.recv(timeout=5) == message
+        # Beyond the time limits of ordinary requests there is still somebody: nothing of ours ends a silent socket at once.
+        time.sleep(1)
+        socket.send("again")
+        assert socket.recv(timeout=5) == "again"
+
+
+def test_long_polls_reach_the_realtime_process_and_the_rest_of_events_does_not(socket_url: str) -> None:
+    base = socket_url.replace("wss", "https").removesuffix("/ws/v1/")
+    with httpx.Client(verify=False, base_url=base) as caller:
+        answer = caller.get("/api/v1/events/?stream=user:1&wait=30").json()
+        assert answer["realtime"] == "/api/v1/events/?stream=user:1&wait=30"
+        assert answer["headers"].get("upgrade") is None
+        assert_envelope(caller.get("/api/v1/events/streams/"), 503, "unavailable")
+
+
+def test_one_address_has_a_bounded_number_of_sockets(socket_url: str) -> None:
+    with ExitStack() as opened:
+        for _ in range(300):
+            opened.enter_context(connect(socket_url, ssl=trusting(), ping_interval=None))
+        with pytest.raises(InvalidStatus) as refused, connect(socket_url, ssl=trusting()):
+            pass
+        assert refused.value.response.status_code == 429
+    with httpx.Client(verify=False) as caller:
+        # The limit of sockets is not that of requests.
+        assert caller.get(socket_url.replace("wss", "https").replace("/ws/v1/", "/api/v1/x/")).status_code == 503
 
 
 def test_without_the_application_callers_are_told_to_come_back(tmp_path: Path) -> None:

@@ -8,15 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from config.checks.deployment import ROOT
 from config.checks.environment import documented
+from core.ids import uuid7
+from events.models import PendingEvent
 
 GENERATE, HEALTH = ROOT / "docker" / "generate_env.py", ROOT / "docker" / "healthcheck.py"
 
@@ -93,6 +98,35 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     server.shutdown()
     server.server_close()
+
+
+@pytest.mark.usefixtures("web")
+def test_realtime_is_healthy_while_its_loop_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    health = load(HEALTH)
+    monkeypatch.setenv("REALTIME_PORT", os.environ["PORT"])
+    Readiness.status = 200
+    assert health.main(["realtime"]) == 0
+    assert Readiness.asked[0] == "/health/live"
+    Readiness.status = 503
+    assert health.main(["realtime"]) == 1
+    monkeypatch.setenv("REALTIME_PORT", "1")
+    assert health.main(["realtime"]) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_relay_is_healthy_while_no_event_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    health = load(HEALTH)
+    where = connection.get_connection_params()
+    address = f"postgres://{where['user']}:{where['password']}@{where['host']}:{where['port']}/{where['dbname']}"
+    monkeypatch.setenv("DATABASE_URL", address)
+    assert health.main(["relay"]) == 0
+    waiting = PendingEvent.objects.create(event_id=uuid7(), stream="user:1", seq=1, created_at=timezone.now())
+    assert health.main(["relay"]) == 0
+    waiting.created_at -= timedelta(seconds=health.RELAY_DELAY_SECONDS + 1)
+    waiting.save()
+    assert health.main(["relay"]) == 1
+    monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
+    assert health.main(["relay"]) == 1
 
 
 @pytest.mark.usefixtures("web")

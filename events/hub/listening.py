@@ -44,10 +44,13 @@ class Listener:
         if self._pubsub is None:
             return
         confirmed = self._confirming.setdefault(name, asyncio.get_running_loop().create_future())
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
+        try:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 await self._pubsub.subscribe(name)
                 await asyncio.shield(confirmed)
+        except Exception as error:
+            # Besides its own errors, redis-py raises AttributeError while its connection is being lost. `run` subscribes anew.
+            log.debug("A subscription was not confirmed (%s)", type(error).__name__)
 
     async def forget(self, stream: str) -> None:
         """Unsubscribe."""
@@ -55,8 +58,10 @@ class Listener:
         self._wanted.discard(name)
         self._confirming.pop(name, None)
         if self._pubsub is not None:
-            with contextlib.suppress(RedisError, OSError):
+            try:
                 await self._pubsub.unsubscribe(name)
+            except Exception as error:
+                log.debug("A subscription was not ended (%s)", type(error).__name__)
 
     async def run(self) -> None:
         """Listen until cancelled."""

@@ -124,7 +124,8 @@ def deactivate_user(*, user: User, actor: User | None) -> User:
             user.save(update_fields=["is_active", "tokens_valid_after", "updated_at"])
             announce_change("user", user.pk)
             audit.record("user.deactivated", actor=actor, target_type="user", target_id=user.pk, target_label=user.username)
-            sessions.revoke_all(user=user, reason=RevocationReason.DEACTIVATED)
+            ended = sessions.end_all(user=user, reason=RevocationReason.DEACTIVATED)
+            sessions.publish_end(user.pk, ended, RevocationReason.DEACTIVATED)
             publish(UserDeactivated(user.pk, user.username), stream=f"user:{user.pk}")
     return user
 

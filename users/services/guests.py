@@ -85,11 +85,12 @@ def upgrade_guest(*, user: User, username: str, email: str, password: str) -> Si
         user.set_password(password)
         user.tokens_valid_after = timezone.now()
         save_checked(user)
+        ended = sessions.end_all(user=user, reason=RevocationReason.PASSWORD)
         announce_change("user", user.pk)
         audit.record("guest.upgraded", actor=user, target_type="user", target_id=user.pk, target_label=user.username)
         letters.ask_for_letter(kind=MailKind.EMAIL_VERIFICATION, to=user.email, user=user)
         signed_in = sessions.open_session(user=user)
-        sessions.revoke_all(user=user, reason=RevocationReason.PASSWORD, keep=signed_in.session.pk)
+        sessions.publish_end(user.pk, ended, RevocationReason.PASSWORD)
         changed = ["email", "is_guest", "password", "username"]
         publish(UserUpdated(user.pk, user.username, changed), stream=f"user:{user.pk}")
     return signed_in

@@ -24,9 +24,9 @@ def change_password(*, user: User, current: str, new: str) -> SignIn:
     """Set a new password, end every session and open a fresh one for the caller. Raises Invalid or LimitExceeded."""
     _check(user, current, new)
     with transaction.atomic():
-        _set_password(user, new, actor=user)
+        ended = _set_password(user, new, actor=user)
         signed_in = sessions.open_session(user=user)
-        _end_and_publish(user, ["password"], keep=signed_in.session.pk)
+        _publish(user, ["password"], ended)
     return signed_in
 
 
@@ -34,8 +34,8 @@ def replace_password(*, user: User, current: str, new: str) -> None:
     """Set a new password and end every session. Raises Invalid or LimitExceeded."""
     _check(user, current, new)
     with transaction.atomic():
-        _set_password(user, new, actor=user)
-        _end_and_publish(user, ["password"])
+        ended = _set_password(user, new, actor=user)
+        _publish(user, ["password"], ended)
 
 
 def _check(user: User, current: str, new: str) -> None:
@@ -76,20 +76,23 @@ def confirm_reset(*, uid: UUID, token: str, new: str) -> None:
         if user.email_verified_at is None:
             user.email_verified_at = timezone.now()
             changed.insert(0, "email_verified_at")
-        _set_password(user, new, actor=user)
-        _end_and_publish(user, changed)
+        ended = _set_password(user, new, actor=user)
+        _publish(user, changed, ended)
 
 
-def _set_password(user: User, password: str, *, actor: User) -> None:
+def _set_password(user: User, password: str, *, actor: User) -> list[UUID]:
+    """The ids of the sessions that ended with the old one."""
     user.set_password(password)
     user.tokens_valid_after = timezone.now()
     user.save(update_fields=["password", "tokens_valid_after", "email_verified_at", "updated_at"])
+    ended = sessions.end_all(user=user, reason=RevocationReason.PASSWORD)
     announce_change("user", user.pk)
     audit.record("user.password_changed", actor=actor, target_type="user", target_id=user.pk, target_label=user.username)
     if user.email:
         letters.ask_for_letter(kind=MailKind.PASSWORD_CHANGED, to=user.email, user=user)
+    return ended
 
 
-def _end_and_publish(user: User, changed: list[str], *, keep: UUID | None = None) -> None:
-    sessions.revoke_all(user=user, reason=RevocationReason.PASSWORD, keep=keep)
+def _publish(user: User, changed: list[str], ended: list[UUID]) -> None:
+    sessions.publish_end(user.pk, ended, RevocationReason.PASSWORD)
     publish(UserUpdated(user.pk, user.username, changed), stream=f"user:{user.pk}")

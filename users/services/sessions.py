@@ -134,7 +134,7 @@ def open_session(*, user: User) -> SignIn:
         surplus = Session.objects.active(now).filter(user=user).order_by("-last_used_at", "-pk")[MAX_SESSIONS:]
         ended = _end([old.pk for old in surplus], RevocationReason.REPLACED)
         audit.record("session.created", actor=user, target_type="session", target_id=session.pk, target_label=str(session))
-        _publish_end(user.pk, ended, RevocationReason.REPLACED)
+        publish_end(user.pk, ended, RevocationReason.REPLACED)
     return SignIn(user, session, make_pair(session, refresh))
 
 
@@ -195,7 +195,7 @@ def _judge_spent_token(session_id: UUID, digest: bytes) -> None:
                 target_id=session.pk,
                 target_label=session.user.username,
             )
-            _publish_end(session.user_id, ended, RevocationReason.REUSE)
+            publish_end(session.user_id, ended, RevocationReason.REUSE)
     if just_spent:
         raise RefreshTokenSpent
     raise RefreshTokenSpent("This refresh token was used already; the session was ended to be safe.", code="refresh_token_reused")
@@ -213,7 +213,7 @@ def revoke_session(*, session: Session, actor: User, reason: RevocationReason = 
                 target_label=str(session),
                 changes={"reason": reason},
             )
-            _publish_end(session.user_id, ended, reason)
+            publish_end(session.user_id, ended, reason)
 
 
 def sign_out(*, session_id: UUID, actor: User) -> None:
@@ -237,15 +237,13 @@ def revoke_others(*, user: User, keep: UUID | None) -> int:
                 target_label=user.username,
                 changes={"count": len(ended)},
             )
-            _publish_end(user.pk, ended, RevocationReason.REVOKED)
+            publish_end(user.pk, ended, RevocationReason.REVOKED)
     return len(ended)
 
 
-def revoke_all(*, user: User, reason: RevocationReason, keep: UUID | None = None) -> int:
-    """End a user's sessions, in the caller's transaction, towards its end: this publishes. How many."""
-    ended = _end(_active_ids(user, keep), reason)
-    _publish_end(user.pk, ended, reason)
-    return len(ended)
+def end_all(*, user: User, reason: RevocationReason) -> list[UUID]:
+    """End a user's sessions, in the caller's transaction, which ends with `publish_end` of what this returns."""
+    return _end(_active_ids(user, None), reason)
 
 
 def _active_ids(user: User, keep: UUID | None) -> list[UUID]:
@@ -264,7 +262,8 @@ def _end(session_ids: list[UUID], reason: RevocationReason) -> list[UUID]:
     return ended
 
 
-def _publish_end(user_id: UUID, ended: list[UUID], reason: RevocationReason) -> None:
+def publish_end(user_id: UUID, ended: list[UUID], reason: RevocationReason) -> None:
+    """Tell which sessions of a user ended in this transaction, if any."""
     if ended:
         told = SessionRevoked(user_id, ended[:MAX_SESSIONS_TOLD], len(ended), reason.value)
         publish(told, stream=f"user:{user_id}")

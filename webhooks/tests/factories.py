@@ -16,9 +16,9 @@ from webhooks.services import WithSecret
 
 
 def make_endpoint(owner: User, **fields: Any) -> WithSecret:
-    """An endpoint of `owner` for all of its events."""
+    """An endpoint of `owner` for what `publish` publishes and what webhooks tell."""
     fields.setdefault("url", "https://hooks.example.com/in")
-    fields.setdefault("event_types", ["*"])
+    fields.setdefault("event_types", ["user.created", "webhook.*"])
     return services.create_endpoint(owner=owner, actor=fields.pop("actor", owner), **fields)
 
 

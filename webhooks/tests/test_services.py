@@ -120,7 +120,7 @@ class TestChanging:
 
     def test_nothing_new_is_not_written(self, user):
         made = make_endpoint(user)
-        services.update_endpoint(endpoint=made.endpoint, actor=user, event_types=["*"])
+        services.update_endpoint(endpoint=made.endpoint, actor=user, event_types=["webhook.*", "user.created"])
         assert not AuditEntry.objects.filter(action="webhook.updated").exists()
 
     def test_deleting_removes_deliveries_and_attempts_and_twice_is_harmless(self, user):

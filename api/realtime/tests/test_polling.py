@@ -121,7 +121,7 @@ def test_others_get_nothing_and_do_not_wait(realtime: RealtimeProcess, person: P
     for token, scheme, status, code in (
         ("", "", 401, "not_authenticated"),
         ("nonsense", "Bearer", 401, "invalid_token"),
-        (bare.raw, "ApiKey", 403, "missing_scope"),
+        (bare.raw, "ApiKey", 403, "insufficient_scope"),
         (outsider.token, "Bearer", 404, "stream_not_found"),
     ):
         answer, seconds = ask(realtime, token, scheme, **position)

@@ -44,6 +44,7 @@ def test_what_was_missed_is_answered_whole_from_the_database(realtime: RealtimeP
 
 def test_what_was_missed_is_answered_from_memory_when_it_is_there(realtime: RealtimeProcess, person: Person) -> None:
     """The rows are gone by then, so only the ring can have told it."""
+
     async def scenario() -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
         async with await realtime.connect(person.token) as client:
             start = (await client.subscribe(**{person.stream: {}}))[person.stream]
@@ -146,6 +147,7 @@ def test_after_an_unrecovered_answer_the_subscription_still_follows_from_the_tol
 
 def test_a_new_epoch_is_told_to_those_who_follow_and_they_can_go_on(realtime: RealtimeProcess, person: Person) -> None:
     """As after a restore: the stream's epoch changes and its seq goes back."""
+
     def restore() -> None:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE events_stream SET epoch = 'restored', seq = 1000 WHERE key = %s", [person.stream])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 MAX_EVENTS = 500
@@ -26,20 +27,37 @@ class EventQuerySerializer(serializers.Serializer[Any]):
     )
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "The payload; its fields depend on the type.",
+        "example": {"user": "019a4c5e-7b1a-7c3e-9f00-3d2b8a6f5e11", "username": "someone", "changed": ["display_name"]},
+    }
+)
+class PayloadField(serializers.DictField):
+    """An event's payload."""
+
+
 class EventSerializer(serializers.Serializer[Any]):
     type = serializers.CharField(help_text="The event's type, as in the catalogue.")
     stream = serializers.CharField()
     seq = serializers.IntegerField(min_value=1, help_text="Its place in the stream: from 1, without gaps.")
     id = serializers.UUIDField()
     timestamp = serializers.DateTimeField()
-    data = serializers.DictField(help_text="The payload; its fields depend on the type.")  # type: ignore[assignment]
+    data = PayloadField()  # type: ignore[assignment]
+
+
+@extend_schema_field({"type": "string", "example": "user:019a4c5e-7b1a-7c3e-9f00-3d2b8a6f5e11"})
+class ExampleField(serializers.CharField):
+    """A stream's name."""
 
 
 class StreamKindSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     description = serializers.CharField()
     scope = serializers.CharField(help_text="What an API key needs besides `events:read`; often the same.")
-    example = serializers.CharField(help_text="A stream's name; the kind `user` shows the caller's own.")
+    example = ExampleField(help_text="A stream's name; the kind `user` shows the caller's own.")
 
 
 class TicketSerializer(serializers.Serializer[Any]):
