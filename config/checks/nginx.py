@@ -163,23 +163,26 @@ def syntax_and_rules(root: Path) -> Iterator[str]:
         ("proxy_set_header", "X-Forwarded-Proto $scheme"),
         ("proxy_set_header", "X-Request-ID $atelier_request_id"),
         ("proxy_set_header", "Upgrade $http_upgrade"),
+        ("limit_conn", "connections 100"),
+        ("limit_conn", "sockets 300"),
     ):
         if expected not in anywhere:
             yield f"missing: {' '.join(expected)}"
     for name in (
         "client_max_body_size",
         "limit_req",
-        "limit_conn",
         "client_header_timeout",
         "client_body_timeout",
     ):
         if name not in {key for key, _ in anywhere}:
             yield f"missing: {name}"
-    for place in ("location /ws/v1/", "location = /api/v1/events/"):
-        if (place, "proxy_pass", "http://atelier_realtime") not in facts:
-            yield f"{place} does not lead to the realtime processes"
-    if ("location /metrics", "return", "404") not in facts:
-        yield "the location /metrics is open to the outside"
+    for place, (name, value), otherwise in (
+        ("location /metrics", ("return", "404"), "is open to the outside"),
+        ("location /ws/v1/", ("proxy_pass", "http://atelier_realtime"), "does not lead to the realtime processes"),
+        ("location = /api/v1/events/", ("proxy_pass", "http://atelier_realtime"), "does not lead to the realtime processes"),
+    ):
+        if (place, name, value) not in facts:
+            yield f"{place} {otherwise}"
     for _, name, args in found:
         if name == "ssl_protocols" and not set(args) <= _SAFE_PROTOCOLS:
             yield f"outdated protocols: {' '.join(args)}"

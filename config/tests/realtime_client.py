@@ -146,6 +146,8 @@ class Follower:
     paged: int = 0
     resets: int = 0
     trouble: list[str] = field(default_factory=list)
+    # What the server must never do: skip or repeat on a connection that follows.
+    wrong: list[str] = field(default_factory=list)
 
     async def run(self, done: Callable[[], bool]) -> None:
         """Follow until `done()`."""
@@ -165,8 +167,10 @@ class Follower:
             if not client.hello["ok"]:
                 raise EOFError(client.hello["err"]["code"])
             self.connects += 1
+            paged = self.paged
             if not await self._subscribe(client, origin):
                 return
+            strict = paged == self.paged
             while not done():
                 with contextlib.suppress(TimeoutError):
                     frame = await client.frame(0.5)
@@ -174,6 +178,9 @@ class Follower:
                         self.resets += 1
                         return
                     if frame.get("seq"):
+                        # A page may have held what the socket brings again.
+                        if frame["seq"] != self.seq + 1 and (strict or frame["seq"] > self.seq):
+                            self.wrong.append(f"{frame['seq']} after {self.seq}")
                         self._take(frame["seq"], frame["ts"])
 
     async def _subscribe(self, client: Client, origin: str) -> bool:

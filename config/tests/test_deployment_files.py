@@ -194,7 +194,8 @@ def test_every_way_of_starting_the_realtime_process_says_the_same() -> None:
             "proxy_connect_timeout 2s",
             "proxy_connect_timeout",
         ),
-        ("sites/https.conf", "limit_conn connections 100;", "", "missing: limit_conn"),
+        ("sites/https.conf", "limit_conn connections 100;", "", "missing: limit_conn connections 100"),
+        ("snippets/realtime.conf", "limit_conn sockets 300;", "", "missing: limit_conn sockets 300"),
     ],
 )
 def test_nginx_rules(tree: CopiedTree, path: str, old: str, new: str, expected: str) -> None:

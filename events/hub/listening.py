@@ -48,7 +48,7 @@ class Listener:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 await self._pubsub.subscribe(name)
                 await asyncio.shield(confirmed)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - see below
             # Besides its own errors, redis-py raises AttributeError while its connection is being lost. `run` subscribes anew.
             log.debug("A subscription was not confirmed (%s)", type(error).__name__)
 
@@ -60,7 +60,7 @@ class Listener:
         if self._pubsub is not None:
             try:
                 await self._pubsub.unsubscribe(name)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - as above
                 log.debug("A subscription was not ended (%s)", type(error).__name__)
 
     async def run(self) -> None:
@@ -87,7 +87,7 @@ class Listener:
                 log.exception("The listener failed; it connects again")
             finally:
                 self._pubsub = None
-                with contextlib.suppress(RedisError, OSError):
+                with contextlib.suppress(Exception):
                     await client.aclose()
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE)

@@ -18,7 +18,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "APIKeyStatusEnum": ["active", "inactive", "expired", "revoked"],
+        "WebhookAttemptErrorEnum": "webhooks.choices.AttemptError",
+        "WebhookDeliveryStatusEnum": "webhooks.choices.DeliveryStatus",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

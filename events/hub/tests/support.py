@@ -92,8 +92,7 @@ def commit_silently(stream: str, count: int = 1) -> list[tuple[int, bytes]]:
     """Publish without announcing: (seq, announcement) of each, for the test to send or to lose."""
     made = []
     with transaction.atomic():
-        for number in range(count):
-            made.append(events.publish(Happened(number), stream=stream))
+        made.extend(events.publish(Happened(number), stream=stream) for number in range(count))
         connections["default"].run_on_commit.clear()
     found = selectors.after(stream, made[0].seq - 1, until=made[-1].seq, limit=count)
     return [(event.seq, announcement(made[0].epoch, event.seq, event.frame())) for event in found]
