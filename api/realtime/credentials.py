@@ -9,7 +9,7 @@ from core.limits import limiter
 from core.principals import Outcome, Refusal
 
 MAX_TOKEN = 4096
-_THROTTLED = Refusal("rate_limited", "Too many failed attempts from this address; try again later.")
+_THROTTLED = Refusal("address_throttled", "Too many failed attempts from this address; try again later.")
 
 
 @dataclass(frozen=True, slots=True)
