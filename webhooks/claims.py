@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from core import crypto
 
-# On top of the timeout: looking a name up and waiting for the database are not in it.
-LEASE_MARGIN = timedelta(seconds=30)
+# In timeouts: looking a name up and waiting for the database are not in one.
+LEASE = 3
 _CLAIM = """
 WITH known AS (
   SELECT * FROM unnest(%(known)s::uuid[], %(rooms)s::int[]) AS k(id, room)
@@ -74,7 +74,7 @@ def claim(
     now = now or timezone.now()
     if only is not None:
         rooms, each = {key: rooms[key] for key in only}, 0
-    lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS) + LEASE_MARGIN
+    lease = now + LEASE * timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS)
     values: dict[str, Any] = {
         "known": list(rooms),
         "rooms": list(rooms.values()),

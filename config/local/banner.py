@@ -13,11 +13,12 @@ _PAGES = (
 )
 
 
-def banner(url: str, demo_env: Path) -> str:
+def banner(url: str, demo_env: Path, *, socket: str) -> str:
     """Return the text; without demo data (a database with users of its own) the credentials are left out."""
     values = read_env_file(demo_env)
     base = values.get("ATELIER_URL", url).rstrip("/")
     lines = ["", "Atelier is ready.", "", *(f"  {name:<8} {base}{path}" for name, path in _PAGES)]
+    lines += [f"  {'Socket':<8} {socket}"]
     username, password = values.get("ATELIER_ADMIN_USERNAME"), values.get("ATELIER_ADMIN_PASSWORD")
     api_key = values.get("ATELIER_API_KEY")
     if username and password:

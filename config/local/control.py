@@ -46,7 +46,8 @@ def start(layout: Layout, address: WebAddress) -> int:
         runner.terminate()
         runner.wait()
         raise
-    sys.stdout.write(banner(address.url, layout.demo_env) + "\nIt runs in the background: make status | logs | stop\n")
+    sys.stdout.write(banner(address.url, layout.demo_env, socket=address.socket_url))
+    sys.stdout.write("\nIt runs in the background: make status | logs | stop\n")
     return 0
 
 

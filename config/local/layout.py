@@ -103,6 +103,11 @@ class WebAddress:
         host = "localhost" if self.probe_host in {"127.0.0.1", "::1"} else self.probe_host
         return f"http://{host}:{self.port}"
 
+    @property
+    def socket_url(self) -> str:
+        """The address of the socket, likewise."""
+        return f"{self.url.replace('http', 'ws', 1).removesuffix(str(self.port))}{self.realtime_port}/ws/v1/"
+
 
 # Who listens everywhere is asked on the loopback address.
 _LOOPBACK_OF = {str(ipaddress.IPv4Address(0)): "127.0.0.1", str(ipaddress.IPv6Address(0)): "::1"}

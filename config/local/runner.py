@@ -60,7 +60,7 @@ class Runner:
         try:
             self._start()
             self._starting = False
-            sys.stdout.write(banner(self.address.url, self.layout.demo_env) + "\n")
+            sys.stdout.write(banner(self.address.url, self.layout.demo_env, socket=self.address.socket_url) + "\n")
             say("Ctrl-C stops everything; the data stays.")
             self._watch()
         except StopRequested:

@@ -11,7 +11,7 @@ import time
 
 import django
 
-BATCH = 5
+BATCH = 20
 PATIENCE = 90.0
 
 

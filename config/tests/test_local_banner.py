@@ -7,7 +7,7 @@ import pytest
 from config.local import audit, bootstrap
 from config.local.banner import banner, read_env_file
 from config.local.files import FileLock, remembered_secret, write_private
-from config.local.layout import Layout
+from config.local.layout import Layout, WebAddress
 from config.local.logs import Followed
 from config.local.state import InstanceState, ProcessState
 
@@ -22,9 +22,15 @@ export ATELIER_API_KEY=atl_live_abc=
 def test_the_banner_has_addresses_credentials_and_three_commands(tmp_path: Path) -> None:
     write_private(tmp_path / "demo.env", _DEMO)
 
-    text = banner("http://localhost:8000", tmp_path / "demo.env")
+    text = banner("http://localhost:8000", tmp_path / "demo.env", socket="ws://localhost:8001/ws/v1/")
 
-    for expected in ("http://localhost:8123/api/docs/", "/api/redoc/", "/admin/", "demo-admin / its quoted"):
+    for expected in (
+        "http://localhost:8123/api/docs/",
+        "/api/redoc/",
+        "/admin/",
+        "ws://localhost:8001/ws/v1/",
+        "demo-admin / its quoted",
+    ):
         assert expected in text
     commands = [line.strip() for line in text.splitlines() if line.strip().startswith("curl")]
     assert len(commands) == 3
@@ -34,11 +40,23 @@ def test_the_banner_has_addresses_credentials_and_three_commands(tmp_path: Path)
 
 
 def test_without_demo_data_the_banner_has_addresses_only(tmp_path: Path) -> None:
-    text = banner("http://localhost:8000", tmp_path / "demo.env")
+    text = banner("http://localhost:8000", tmp_path / "demo.env", socket="ws://localhost:8001/ws/v1/")
 
     assert "http://localhost:8000/admin/" in text
     assert "curl" not in text
     assert read_env_file(tmp_path / "demo.env") == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "realtime", "expected"),
+    [
+        ("127.0.0.1", 0, "ws://localhost:8001/ws/v1/"),
+        ("0.0.0.0", 9000, "ws://localhost:9000/ws/v1/"),
+        ("192.0.2.7", 0, "ws://192.0.2.7:8001/ws/v1/"),
+    ],
+)
+def test_the_socket_is_beside_the_api(host: str, realtime: int, expected: str) -> None:
+    assert WebAddress(host, 8000, 2, 4, realtime=realtime).socket_url == expected
 
 
 def test_secrets_are_written_for_their_owner_only_and_kept(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def scene(live: LiveProduct) -> Scene:
 
 async def publishing(scene: Scene, events: int = EVENTS, rate: int = RATE, *more: str) -> dict[str, Any]:
     """Publish from a process of its own until it ends; what it says it committed."""
-    environment = {**scene.live.state.environment}
+    environment = {**scene.live.state.environment, "LOG_LEVEL": "ERROR"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "config.tests.realtime_publisher", scene.stream, str(events), str(rate), *more),
         stdout=asyncio.subprocess.PIPE,

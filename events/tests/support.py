@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import uuid4
 
 from django.db import connection, connections, transaction
 from msgspec import Meta
@@ -16,8 +17,11 @@ from events import catalogue
 from events.catalogue import event_type
 from events.publishing import Position
 
-STREAM = "user:0199a1c2-7b1e-7c3a-9f00-5d2f6f0c1a11"
-OTHER = "user:0199a1c2-7b1e-7c3a-9f00-5d2f6f0c1a12"
+# Redis' pub/sub knows no databases: parallel test processes would hear each other's announcements.
+_PROCESS = uuid4().hex[:24]
+STREAM = f"user:{_PROCESS}-1"
+OTHER = f"user:{_PROCESS}-2"
+BELL = f"atelier:events:bell:{_PROCESS}"
 
 
 @event_type("sample.happened")
@@ -104,3 +108,11 @@ def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+
+
+def cut_subscriptions() -> None:
+    """Close this process's pub/sub connections on the server's side."""
+    own = str(client().connection_pool.connection_kwargs["db"])
+    for one in client().client_list(_type="pubsub"):
+        if one["db"] == own:
+            client().client_kill_filter(_id=one["id"])

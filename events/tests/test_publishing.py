@@ -14,21 +14,14 @@ import events
 from core.redis import breaker
 from core.tests.support import lost_redis
 from events import selectors
-from events.announcing import BELL, channel
+from events.announcing import channel
 from events.models import Event, LogState, PendingEvent, Stream
 from events.publishing import MAX_PAYLOAD_BYTES
-from events.tests.support import OTHER, STREAM, Happened, in_threads, listening, publish, publish_many, stored
+from events.tests.support import BELL, OTHER, STREAM, Happened, in_threads, listening, publish, publish_many, stored
 
 
 class Undo(Exception):
     """Rolls a transaction back."""
-
-
-@pytest.fixture(autouse=True)
-def _redis_is_there():
-    breaker()._away_until = 0.0
-    yield
-    breaker()._away_until = 0.0
 
 
 @pytest.mark.django_db
@@ -180,6 +173,7 @@ class TestTransactions:
             assert publish(2).seq == 2
             publish_many(3)
             events.publish_ephemeral("typing", {}, stream=STREAM)
+        breaker()._away_until = 0.0
         assert [seq for seq, _ in stored()] == [1, 2, 3, 4, 5]
         assert PendingEvent.objects.filter(stream=STREAM).count() == 5
 

@@ -17,10 +17,9 @@ import events
 from core.redis import client
 from core.tests.support import lost_redis
 from events import relay
-from events.announcing import BELL
 from events.models import Event, PendingEvent
 from events.relay import Relay, relay_once
-from events.tests.support import OTHER, STREAM, Happened, in_threads, publish, publish_many, until
+from events.tests.support import BELL, OTHER, STREAM, Happened, cut_subscriptions, in_threads, publish, publish_many, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TAKEN = "events_test_taken"
@@ -237,7 +236,7 @@ class TestLoop:
         consume(write)
         running()
         until(lambda: client().pubsub_numsub(BELL)[0][1] == 1)
-        client().client_kill_filter(_type="pubsub")
+        cut_subscriptions()
         publish()
         until(lambda: taken() == [(STREAM, 1)])
         until(lambda: client().pubsub_numsub(BELL)[0][1] == 1)

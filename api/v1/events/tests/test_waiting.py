@@ -17,7 +17,7 @@ from core.tests.support import lost_redis
 from events import selectors
 from events.announcing import channel
 from events.models import Stream
-from events.tests.support import in_threads, publish, until
+from events.tests.support import cut_subscriptions, in_threads, publish, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,7 +127,7 @@ def test_with_redis_away_it_takes_a_second_and_loses_nothing(as_user, stream, st
 def test_redis_that_goes_away_in_the_middle_costs_time_only(as_user, stream, start):
     request = Waiting(as_user, stream, since=start, wait=20)
     until(lambda: listeners(stream) == 1)
-    client().client_kill_filter(_type="pubsub")
+    cut_subscriptions()
     until(lambda: listeners(stream) == 0)
     publish(8, stream=stream)
     assert numbers(request.join()) == [8]
