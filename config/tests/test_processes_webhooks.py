@@ -83,8 +83,9 @@ def test_killed_again_and_again_no_event_is_lost_and_what_came_twice_has_one_id(
     made = make_endpoint(user, url=receiver.url, event_types=["user.created"])
     publish(user, EVENTS)
     for round_ in range(KILLS):
-        process = relays.start()
-        wait(lambda goal=len(receiver.seen) + 10: len(receiver.seen) >= goal, 30, f"nothing was sent in round {round_}")
+        goal = len(receiver.seen) + 10
+        process = relays.start()  # noqa: B008
+        wait(lambda goal=goal: len(receiver.seen) >= goal, 30, f"nothing was sent in round {round_}")
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)
     killed_at = len(receiver.seen)
