@@ -84,7 +84,7 @@ def test_killed_again_and_again_no_event_is_lost_and_what_came_twice_has_one_id(
     publish(user, EVENTS)
     for round_ in range(KILLS):
         goal = len(receiver.seen) + 10
-        process = relays.start()  # noqa: B008
+        process = relays.start()
         wait(lambda goal=goal: len(receiver.seen) >= goal, 30, f"nothing was sent in round {round_}")
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)
