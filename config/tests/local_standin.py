@@ -17,14 +17,14 @@ from config.local.__main__ import main
 from config.local.layout import PROJECT, Layout, WebAddress
 from config.local.process import ChildSpec
 
-_WEB = """
+_ANSWERING = """
 import http.server, os, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"status": "ok", "components": {}}')
-http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+http.server.HTTPServer((os.environ["HOST"], int(os.environ[sys.argv[1]])), Handler).serve_forever()
 """
 
 # A main process and a child of its own, like granian and celery; the child holds on to its parent.
@@ -35,7 +35,7 @@ children = [subprocess.Popen([sys.executable, "-c", holding_on]) for _ in range(
 time.sleep(600)
 """
 
-_SHIPPER = "import time; time.sleep(600)"
+_IDLE = "import time; time.sleep(600)"
 
 _PREPARE = """
 import os, pathlib, sys
@@ -57,8 +57,9 @@ def _broken() -> dict[str, str]:
 
 def _application(layout: Layout, address: WebAddress, env: Mapping[str, str]) -> list[ChildSpec]:
     assert address.port == int(env["PORT"])
-    programs = {"web": _WEB, "worker": _WORKER, "shipper": _SHIPPER} | _broken()
-    return [_spec(layout, env, name, program) for name, program in programs.items()]
+    programs = {"web": _ANSWERING, "realtime": _ANSWERING, "worker": _WORKER, "shipper": _IDLE, "relay": _IDLE} | _broken()
+    ports = {"web": "PORT", "realtime": "REALTIME_PORT"}
+    return [_spec(layout, env, name, program, ports.get(name, "")) for name, program in programs.items()]
 
 
 def _spec(layout: Layout, env: Mapping[str, str], name: str, program: str, *arguments: str) -> ChildSpec:

@@ -95,7 +95,7 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
 def test_it_restarts_what_dies_and_stops_cleanly(instance: Instance) -> None:
     runner = instance.run()
     before = instance.states()
-    assert set(before) == {"postgres", "valkey", "web", "worker", "shipper"}
+    assert set(before) == {"postgres", "valkey", "web", "realtime", "worker", "shipper", "relay"}
 
     for name in ("postgres", "valkey", "worker"):
         pid = before[name].pid
