@@ -3,6 +3,6 @@
 `events.publish(UserCreated(...), stream=f"user:{user.pk}")`. The row in PostgreSQL is the truth, Redis only makes it quick.
 """
 
-from events.publishing import Position, publish, publish_ephemeral
+from events.publishing import Position, Published, publish, publish_ephemeral
 
-__all__ = ["Position", "publish", "publish_ephemeral"]
+__all__ = ["Position", "Published", "publish", "publish_ephemeral"]

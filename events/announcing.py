@@ -1,8 +1,5 @@
 """Telling the processes that hold sockets, by Redis pub/sub. A lost announcement costs time, not events: see events.hub."""
 
-from typing import Any
-
-from django.db import DEFAULT_DB_ALIAS, connections
 from redis import Redis
 
 from core.redis import RedisAway, breaker
@@ -19,29 +16,6 @@ def channel(stream: str) -> str:
 def announcement(epoch: str, seq: int, frame: bytes) -> bytes:
     """What is published: `<epoch> <seq> <frame>`. An ephemeral frame has the seq 0."""
     return b"%s %d %s" % (epoch.encode(), seq, frame)
-
-
-class _Announcements:
-    """What one transaction has to announce; called when it committed."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, bytes]] = []
-
-    def __call__(self) -> None:
-        send(self.found, bell=True)
-
-
-def after_commit(stream: str, message: bytes, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Announce when the running transaction commits, with its other announcements in one exchange."""
-    connection: Any = connections[using]
-    hooks = connection.run_on_commit
-    # Hooks registered under the same savepoints share their fate, so one can carry them all.
-    if hooks and isinstance(hooks[-1][1], _Announcements) and hooks[-1][0] == set(connection.savepoint_ids):
-        hooks[-1][1].found.append((stream, message))
-        return
-    announcements = _Announcements()
-    announcements.found.append((stream, message))
-    connection.on_commit(announcements)
 
 
 def send(messages: list[tuple[str, bytes]], *, bell: bool = False) -> None:

@@ -1,8 +1,9 @@
 """`publish`: an event and its place in the stream, in the caller's transaction.
 
-The stream's row is locked until the transaction ends, so seqs are taken in the order of commits and none is lost to a rollback.
-Whoever publishes to several streams in one transaction does so in one order everywhere (by name), or may wait for another in a
-circle until PostgreSQL breaks it; short transactions that publish last hold the lock for the shortest time.
+What a transaction publishes is written by one statement right before it commits (or a savepoint in it begins or ends), sorted by
+stream. The stream's row is locked from then on, so seqs are taken in the order of commits, none is lost to a rollback, the
+lock is held for no longer than the commit takes, and transactions that publish to several streams cannot wait for each other in a
+circle.
 """
 
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from django.utils import timezone
 
 from core.ids import uuid7_text
 from events import frames
-from events.announcing import after_commit, announcement, send
+from events.announcing import announcement, send
 
 MAX_PAYLOAD_BYTES = 64 * 1024
-_PUBLISH = "SELECT place, era FROM events_publish(%s::uuid, %s, %s, %s::jsonb, %s)"
+# What waits in memory for the commit; more is written in between.
+MAX_WAITING_EVENTS = 200
+MAX_WAITING_BYTES = 1024 * 1024
+_PUBLISH = "SELECT places, eras FROM events_publish(%s::uuid[], %s::varchar[], %s::varchar[], %s::text[], %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,79 @@ class Position:
     seq: int
 
 
-def publish(event: Any, *, stream: str) -> Position:
-    """Append an event of the catalogue to `stream` (`<kind>:<id>`); it is announced when the transaction commits.
+class Published:
+    """An event that was published. Asking where it is writes it, and holds the stream's lock from then on."""
+
+    __slots__ = ("_batch", "_place", "kind", "payload", "stream")
+
+    def __init__(self, batch: "_Batch", *, kind: str, stream: str, payload: bytes) -> None:
+        self.kind = kind
+        self.stream = stream
+        self.payload = payload
+        self._batch = batch
+        self._place: Position | None = None
+
+    @property
+    def position(self) -> Position:
+        """Where it is."""
+        if self._place is None:
+            self._batch.write_ahead()
+        assert self._place is not None
+        return self._place
+
+    @property
+    def seq(self) -> int:
+        """Its number in the stream."""
+        return self.position.seq
+
+    @property
+    def epoch(self) -> str:
+        """The stream's epoch."""
+        return self.position.epoch
+
+
+class _Batch:
+    """What one transaction publishes under the same savepoints, which share their fate; called when it has committed."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Published] = []
+        self._bytes = 0
+        self._announcements: list[tuple[str, bytes]] = []
+
+    def add(self, one: Published) -> None:
+        """Keep it until the commit, or write what has gathered."""
+        self._waiting.append(one)
+        self._bytes += len(one.payload)
+        if len(self._waiting) >= MAX_WAITING_EVENTS or self._bytes >= MAX_WAITING_BYTES:
+            self.write_ahead()
+
+    def write_ahead(self) -> None:
+        """Write what waits, in one statement; the database backend calls it before the commit."""
+        if not self._waiting:
+            return
+        # The same order everywhere; within a stream that of publishing.
+        found = sorted(self._waiting, key=lambda one: one.stream)
+        self._waiting, self._bytes = [], 0
+        ids = [uuid7_text() for _ in found]
+        now = timezone.now()
+        streams, kinds = [one.stream for one in found], [one.kind for one in found]
+        with connection.cursor() as cursor:
+            cursor.execute(_PUBLISH, [ids, streams, kinds, [one.payload.decode() for one in found], now])
+            seqs, epochs = cursor.fetchone()
+        for one, event_id, seq, epoch in zip(found, ids, seqs, epochs, strict=True):
+            one._place = Position(epoch, seq)
+            frame = frames.event_frame(
+                kind=one.kind, stream=one.stream, seq=seq, event_id=event_id, created_at=now, payload=one.payload
+            )
+            self._announcements.append((one.stream, announcement(epoch, seq, frame)))
+
+    def __call__(self) -> None:
+        """Tell the processes that hold sockets, and the relay."""
+        send(self._announcements, bell=True)
+
+
+def publish(event: Any, *, stream: str) -> Published:
+    """Append an event of the catalogue to `stream` (`<kind>:<id>`): written with the commit and announced after it.
 
     Raises TypeError for an event that is not in the catalogue, ValueError for a payload over 64 KiB, and
     TransactionManagementError outside a transaction: an event without the change it tells of would be a lie.
@@ -43,15 +118,25 @@ def publish(event: Any, *, stream: str) -> Position:
     payload = frames.encode(event)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"The payload of {kind} has {len(payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
-    now, event_id = timezone.now(), uuid7_text()
-    with connection.cursor() as cursor:
-        cursor.execute(_PUBLISH, [event_id, stream, kind, payload.decode(), now])
-        seq, epoch = cursor.fetchone()
-    frame = frames.event_frame(kind=kind, stream=stream, seq=seq, event_id=event_id, created_at=now, payload=payload)
-    after_commit(stream, announcement(epoch, seq, frame))
-    return Position(epoch, seq)
+    batch = _batch()
+    one = Published(batch, kind=kind, stream=stream, payload=payload)
+    batch.add(one)
+    return one
 
 
 def publish_ephemeral(kind: str, payload: Any, *, stream: str) -> None:
     """Tell those who are connected right now (somebody is typing): kept nowhere, may be dropped, never waits for anything."""
     send([(stream, announcement("-", 0, frames.ephemeral_frame(kind=kind, stream=stream, payload=frames.encode(payload))))])
+
+
+def _batch() -> _Batch:
+    """That of the running transaction and savepoints."""
+    under = set(connection.savepoint_ids)
+    for savepoints, hook, _ in reversed(connection.run_on_commit):
+        if isinstance(hook, _Batch):
+            if savepoints == under:
+                return hook
+            break
+    batch = _Batch()
+    connection.on_commit(batch)
+    return batch

@@ -43,6 +43,30 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 _away_until = 0.0
         return connection
 
+    def write_ahead(self) -> None:
+        """Let what waits for this transaction's end write its rows: every hook of `on_commit` that has a `write_ahead`.
+
+        Done before the commit, and before a savepoint begins or is released, so that what a savepoint takes back is its own.
+        """
+        for _, hook, _ in tuple(self.run_on_commit):
+            if (write := getattr(hook, "write_ahead", None)) is not None:
+                write()
+
+    def commit(self) -> None:
+        """Commit, with what was to be written last."""
+        self.write_ahead()
+        super().commit()
+
+    def savepoint(self) -> Any:
+        """Begin a savepoint; what was published before it belongs to what is around it."""
+        self.write_ahead()
+        return super().savepoint()
+
+    def savepoint_commit(self, sid: Any) -> None:
+        """Release a savepoint with what was to be written in it."""
+        self.write_ahead()
+        super().savepoint_commit(sid)
+
     def _close(self) -> None:
         """Give the connection back; after a lost one the pool looks at its others, which a restart has taken too."""
         global _away_until

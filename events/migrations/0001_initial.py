@@ -19,19 +19,41 @@ CREATE TABLE events_event (
 CREATE INDEX events_event_by_time ON events_event (created_at, id);
 """
 
-# One statement with a kept plan: Django's cursors send text that would be planned anew for each event, over every partition.
+# One statement with kept plans: Django's cursors send text that would be planned anew, over every partition. The arrays are the
+# events, sorted by stream; each stream's row is locked once.
 CREATE_PUBLISH = """
 CREATE FUNCTION events_publish(
-  event uuid, name varchar, kind varchar, body jsonb, moment timestamptz, OUT place bigint, OUT era varchar
+  ids uuid[], names varchar[], kinds varchar[], bodies text[], moment timestamptz, OUT places bigint[], OUT eras varchar[]
 ) LANGUAGE plpgsql AS $$
+DECLARE
+  total int := cardinality(ids);
+  first int := 1;
+  final int;
+  place bigint;
+  era varchar;
 BEGIN
-  UPDATE events_stream SET seq = seq + 1 WHERE key = name RETURNING seq, epoch INTO place, era;
-  IF NOT FOUND THEN
-    INSERT INTO events_stream AS s (key, epoch, seq) VALUES (name, (SELECT l.epoch FROM events_logstate l), 1)
-    ON CONFLICT (key) DO UPDATE SET seq = s.seq + 1 RETURNING s.seq, s.epoch INTO place, era;
-  END IF;
-  INSERT INTO events_event (id, stream, seq, type, payload, created_at) VALUES (event, name, place, kind, body, moment);
-  INSERT INTO events_pendingevent (event_id, stream, seq, created_at) VALUES (event, name, place, moment);
+  WHILE first <= total LOOP
+    final := first;
+    WHILE final < total AND names[final + 1] = names[first] LOOP
+      final := final + 1;
+    END LOOP;
+    UPDATE events_stream SET seq = seq + final - first + 1 WHERE key = names[first] RETURNING seq, epoch INTO place, era;
+    IF NOT FOUND THEN
+      INSERT INTO events_stream AS s (key, epoch, seq)
+      VALUES (names[first], (SELECT l.epoch FROM events_logstate l), final - first + 1)
+      ON CONFLICT (key) DO UPDATE SET seq = s.seq + excluded.seq RETURNING s.seq, s.epoch INTO place, era;
+    END IF;
+    FOR number IN first .. final LOOP
+      places[number] := place - (final - number);
+      eras[number] := era;
+    END LOOP;
+    first := final + 1;
+  END LOOP;
+  INSERT INTO events_event (id, stream, seq, type, payload, created_at)
+  SELECT e.id, e.name, e.place, e.kind, e.body::jsonb, moment
+  FROM unnest(ids, names, places, kinds, bodies) AS e(id, name, place, kind, body);
+  INSERT INTO events_pendingevent (event_id, stream, seq, created_at)
+  SELECT e.id, e.name, e.place, moment FROM unnest(ids, names, places) AS e(id, name, place);
 END $$
 """
 

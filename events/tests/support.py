@@ -40,7 +40,8 @@ catalogue._types.pop("sample.happened")
 def publish(number: int = 1, *, stream: str = STREAM, text: str = "") -> Position:
     """One event in a transaction of its own."""
     with transaction.atomic():
-        return events.publish(Happened(number, text), stream=stream)
+        published = events.publish(Happened(number, text), stream=stream)
+    return published.position
 
 
 def publish_many(count: int, *, stream: str = STREAM) -> None:
