@@ -46,10 +46,11 @@ class Published:
 
     @property
     def position(self) -> Position:
-        """Where it is."""
-        if self._place is None:
+        """Where it is. Raises TransactionManagementError when what it was published in was rolled back before anybody asked."""
+        if self._place is None and any(hook is self._batch for _, hook, _ in connection.run_on_commit):
             self._batch.write_ahead()
-        assert self._place is not None
+        if self._place is None:
+            raise TransactionManagementError("The event was never written: its transaction was rolled back")
         return self._place
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 from typing import Protocol
 
@@ -11,6 +12,8 @@ from websockets.frames import Opcode
 RING_FRAMES = 256
 RING_BYTES = 256 * 1024
 HELD_FRAMES = 512
+# Given to so many at a time, so that a stream with thousands of followers delays those of the others by a millisecond or so.
+SPREAD_AT_ONCE = 64
 
 
 class Frame:
@@ -42,7 +45,7 @@ class Feed:
 
     __slots__ = (
         *("name", "epoch", "seq", "ring", "_ring_bytes", "held", "filling", "ready"),
-        *("subscribers", "inbox", "queued", "idle_since"),
+        *("subscribers", "inbox", "outbox", "_rest", "queued", "idle_since"),
     )
 
     def __init__(self, name: str) -> None:
@@ -52,8 +55,11 @@ class Feed:
         self.ring: deque[Frame] = deque()
         self._ring_bytes = 0
         self.held: dict[int, Frame] = {}
-        self.subscribers: dict[Subscriber, None] = {}
+        # With each, where the stream stood when it joined: it has all up to there.
+        self.subscribers: dict[Subscriber, int] = {}
         self.inbox: deque[tuple[str, int, bytes]] = deque()
+        self.outbox: deque[Frame] = deque()
+        self._rest: Iterator[Subscriber] | None = None
         self.queued = False
         self.filling = False
         self.idle_since = 0.0
@@ -73,20 +79,32 @@ class Feed:
         self._ring_bytes = 0
         self.held = {early: frame for early, frame in self.held.items() if early > seq}
 
-    def emit(self, frame: Frame) -> int:
-        """Give the frame with the next seq to everyone; to how many."""
+    def emit(self, frame: Frame) -> None:
+        """Take the frame with the next seq: what follows now has it in `since`, the others are given it by `spread`."""
         self.seq = frame.seq
         self.ring.append(frame)
         self._ring_bytes += len(frame.text)
         while len(self.ring) > RING_FRAMES or self._ring_bytes > RING_BYTES:
             self._ring_bytes -= len(self.ring.popleft().text)
-        return self.spread(frame)
+        self.outbox.append(frame)
 
-    def spread(self, frame: Frame) -> int:
-        """Give a frame to everyone without moving."""
-        for subscriber in tuple(self.subscribers):
-            subscriber.deliver(frame)
-        return len(self.subscribers)
+    def spread(self) -> int:
+        """Give the oldest frame of the outbox to the next SPREAD_AT_ONCE of those who follow; to how many."""
+        frame = self.outbox[0]
+        if self._rest is None:
+            self._rest = iter(tuple(self.subscribers))
+        given = reached = 0
+        for subscriber in islice(self._rest, SPREAD_AT_ONCE):
+            reached += 1
+            # Who left meanwhile gets no more, who came back meanwhile was told this one.
+            joined = self.subscribers.get(subscriber)
+            if joined is not None and (joined < frame.seq or frame.seq == 0):
+                subscriber.deliver(frame)
+                given += 1
+        if reached < SPREAD_AT_ONCE:
+            self.outbox.popleft()
+            self._rest = None
+        return given
 
     def hold(self, frame: Frame) -> None:
         """Keep a frame that came before its predecessors; beyond a bound, the database has it."""

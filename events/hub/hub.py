@@ -117,16 +117,16 @@ class Hub:
             newer = feed.since(reached)
             if newer is not None:
                 frames = [*(Frame(event.frame(), event.seq) for event in stored), *newer]
-        feed.subscribers[subscriber] = None
+        feed.subscribers[subscriber] = feed.seq
         return Recovery(feed.epoch, feed.seq, frames)
 
     def leave(self, name: str, subscriber: Subscriber) -> None:
         """Follow no longer; the stream lingers a while for who comes back."""
         feed = self._feeds.get(name)
-        if feed is not None and feed.subscribers.pop(subscriber, feed) is None and not feed.subscribers:
+        if feed is not None and feed.subscribers.pop(subscriber, None) is not None and not feed.subscribers:
             feed.idle_since = time.monotonic()
 
-    # What arrives: each stream has an inbox and takes turns, one event each, so that a busy one delays the others by little.
+    # What arrives: each stream has an inbox and an outbox and takes turns, so that a busy one delays the others by little.
 
     def _announced(self, stream: str, data: bytes) -> None:
         feed = self._feeds.get(stream)
@@ -134,6 +134,10 @@ class Hub:
             return
         epoch, seq, text = data.split(b" ", 2)
         feed.inbox.append((epoch.decode(), int(seq), text))
+        self._queue(feed)
+
+    def _queue(self, feed: Feed) -> None:
+        """Let it have a turn."""
         if not feed.queued:
             feed.queued = True
             self._ready.append(feed)
@@ -143,9 +147,11 @@ class Hub:
 
     def _turn(self) -> None:
         feed = self._ready.popleft()
-        if feed.inbox:
+        if not feed.outbox and feed.inbox:
             self._take(feed, *feed.inbox.popleft())
-        if feed.inbox:
+        if feed.outbox:
+            self.delivered += feed.spread()
+        if feed.inbox or feed.outbox:
             self._ready.append(feed)
         else:
             feed.queued = False
@@ -156,21 +162,25 @@ class Hub:
 
     def _take(self, feed: Feed, epoch: str, seq: int, text: bytes) -> None:
         if seq == 0:
-            self.delivered += feed.spread(Frame(text))
+            feed.outbox.append(Frame(text))
         elif not feed.started:
             feed.hold(Frame(text, seq))
         elif epoch != feed.epoch:
             self._compare_now.set()
         elif seq == feed.seq + 1:
-            self.delivered += feed.emit(Frame(text, seq))
+            self._emit(feed, Frame(text, seq))
             self._catch_up(feed)
         elif seq > feed.seq:
             feed.hold(Frame(text, seq))
             asyncio.get_running_loop().call_later(GAP_SECONDS, self._fill_gap, feed)
 
+    def _emit(self, feed: Feed, frame: Frame) -> None:
+        feed.emit(frame)
+        self._queue(feed)
+
     def _catch_up(self, feed: Feed) -> None:
         while feed.held and (frame := feed.held.pop(feed.seq + 1, None)) is not None:
-            self.delivered += feed.emit(frame)
+            self._emit(feed, frame)
 
     def _fill_gap(self, feed: Feed) -> None:
         if feed.held and not feed.filling:
@@ -189,7 +199,7 @@ class Hub:
                     return
                 for event in found:
                     if event.seq == feed.seq + 1:
-                        self.delivered += feed.emit(Frame(event.frame(), event.seq))
+                        self._emit(feed, Frame(event.frame(), event.seq))
                 self._catch_up(feed)
                 if found and found[0].seq > since + 1:
                     # The log itself has a hole: retention took what this process had not read.
@@ -197,6 +207,9 @@ class Hub:
                 elif len(found) < FILL_EVENTS:
                     feed.held = {seq: frame for seq, frame in feed.held.items() if seq > feed.seq}
                     return
+                # Not more in memory than one reading.
+                while feed.outbox:  # noqa: ASYNC110 - the turns of this very loop empty it
+                    await asyncio.sleep(0)
         except DatabaseError as error:
             log.warning("A gap could not be filled (%s); the next comparison finds it", type(error).__name__)
         finally:
@@ -241,7 +254,8 @@ class Hub:
         """The position lost its meaning: followers must load anew."""
         feed.place(head.epoch, head.seq)
         text = orjson.dumps({"t": "reset", "s": feed.name, "epoch": head.epoch, "seq": head.seq})
-        self.delivered += feed.spread(Frame(text))
+        feed.outbox.append(Frame(text))
+        self._queue(feed)
 
     async def _close_idle(self) -> None:
         now = time.monotonic()

@@ -16,7 +16,7 @@ from core.tests.support import lost_redis
 from events import selectors
 from events.announcing import channel
 from events.models import Event, LogState, PendingEvent, Stream
-from events.publishing import MAX_PAYLOAD_BYTES
+from events.publishing import MAX_PAYLOAD_BYTES, MAX_WAITING_BYTES, MAX_WAITING_EVENTS
 from events.tests.support import BELL, OTHER, STREAM, Happened, in_threads, listening, publish, publish_many, stored
 
 
@@ -152,6 +152,43 @@ class TestTransactions:
         assert [(frame["seq"], frame["d"]["number"]) for frame in frames] == [(1, 1), (2, 4), (3, 5)]
         assert stored() == [(1, 1), (2, 4), (3, 5)]
 
+    def test_a_transaction_that_publishes_much_keeps_little_of_it_waiting(self):
+        with transaction.atomic():
+            for number in range(MAX_WAITING_EVENTS * 2 + 1):
+                last = events.publish(Happened(number), stream=STREAM)
+            assert [seq for seq, _ in stored()] == list(range(1, MAX_WAITING_EVENTS * 2 + 1))
+        assert last.seq == MAX_WAITING_EVENTS * 2 + 1
+        with transaction.atomic():
+            for number in range(MAX_WAITING_BYTES // 60_000 + 1):
+                events.publish(Happened(number, "x" * 60_000), stream=OTHER)
+            assert len(stored(OTHER)) == MAX_WAITING_BYTES // 60_000 + 1
+
+    def test_asking_for_a_place_inside_a_savepoint_that_is_rolled_back_keeps_what_was_before_it(self):
+        with transaction.atomic():
+            before = events.publish(Happened(1), stream=STREAM)
+            with pytest.raises(Undo), transaction.atomic():
+                assert events.publish(Happened(2), stream=STREAM).seq == 2
+                raise Undo
+            events.publish(Happened(3), stream=STREAM)
+        assert before.seq == 1
+        assert stored() == [(1, 1), (2, 3)]
+
+    def test_a_place_that_was_not_asked_for_before_the_rollback_does_not_exist(self):
+        with pytest.raises(Undo), transaction.atomic():
+            lost = events.publish(Happened(1), stream=STREAM)
+            raise Undo
+        with pytest.raises(TransactionManagementError, match="rolled back"):
+            assert lost.seq
+        assert stored() == []
+
+    def test_what_a_transaction_publishes_is_one_statement_however_much(self, django_assert_num_queries):
+        # Begin, the statement, commit.
+        publish(1)
+        with django_assert_num_queries(3), transaction.atomic():
+            for number in range(50):
+                events.publish(Happened(number), stream=STREAM if number % 3 else OTHER)
+        assert [number for _, number in stored(OTHER)] == list(range(0, 50, 3))
+
     def test_the_announcements_of_a_transaction_take_one_exchange_with_redis(self, monkeypatch):
         exchanges = []
         call = breaker().call
@@ -228,6 +265,37 @@ class TestConcurrency:
                     return events.publish(Happened(1), stream=name).seq
 
             assert sorted(in_threads(*[first] * 4)) == [1, 2, 3, 4]
+
+    def test_a_slow_transaction_does_not_keep_others_from_the_stream(self):
+        published, done = threading.Event(), threading.Event()
+
+        def slow():
+            with transaction.atomic():
+                mine = events.publish(Happened(1), stream=STREAM)
+                published.set()
+                assert done.wait(10), "the other waited for a transaction that had published and not ended"
+            return mine.seq
+
+        def quick():
+            assert published.wait(10)
+            seq = publish(2).seq
+            done.set()
+            return seq
+
+        assert in_threads(slow, quick) == [2, 1]
+        assert stored() == [(1, 2), (2, 1)]
+
+    def test_publishing_to_two_streams_in_opposite_orders_never_deadlocks(self):
+        def write(names):
+            for number in range(40):
+                with transaction.atomic():
+                    for name in names:
+                        events.publish(Happened(number), stream=name)
+
+        pair = (STREAM, OTHER)
+        works = [lambda names=names: write(names) for names in (pair, pair[::-1]) * 2]
+        assert in_threads(*works, seconds=60) == [None] * 4
+        assert selectors.head(STREAM).seq == selectors.head(OTHER).seq == 160
 
     def test_a_reader_never_sees_a_later_event_without_the_earlier_ones(self):
         done = threading.Event()

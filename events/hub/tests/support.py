@@ -69,6 +69,16 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> float:
     return time.monotonic() - began
 
 
+async def come_back(hub: Hub, stream: str, listener: Listener) -> None:
+    """Follow again from where it left, as a client does that subscribes anew on the same connection."""
+    hub.leave(stream, listener)
+    since = listener.seqs[-1] if listener.frames else 0
+    feed = await hub.open(stream)
+    found = hub.join(feed, listener, since, await hub.recover(feed, since, None))
+    assert found.frames is not None
+    listener.frames.extend(found.frames)
+
+
 async def follow(hub: Hub, stream: str) -> Listener:
     """Follow from the head on."""
     listener = Listener()
@@ -93,6 +103,7 @@ def commit_silently(stream: str, count: int = 1) -> list[tuple[int, bytes]]:
     made = []
     with transaction.atomic():
         made.extend(events.publish(Happened(number), stream=stream) for number in range(count))
+        assert made[0].position
         connections["default"].run_on_commit.clear()
     found = selectors.after(stream, made[0].seq - 1, until=made[-1].seq, limit=count)
     return [(event.seq, announcement(made[0].epoch, event.seq, event.frame())) for event in found]
