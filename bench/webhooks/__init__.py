@@ -1,0 +1,1 @@
+"""Measures webhooks: queueing deliveries beside the naive way, and sending them beside receivers that hang."""
