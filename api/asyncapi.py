@@ -92,12 +92,12 @@ def _operations() -> dict[str, Any]:
         "action": "send",
         "channel": channel,
         "summary": "The events of the followed streams.",
-        "messages": [_reference(name) for name in [*sent, "ephemeral"]],
+        "messages": [_reference(name) for name in [*sent, "ephemeral", "reset"]],
     }
-    found["restart"] = {
-        "action": "send",
-        "channel": channel,
-        "summary": "The server is about to restart.",
-        "messages": [_reference("restart")],
-    }
+    for name, summary in (
+        ("restart", "The server is about to restart."),
+        ("unsubscribed", "A stream may not be followed any more."),
+        ("end", "The credential is not valid any more."),
+    ):
+        found[name] = {"action": "send", "channel": channel, "summary": summary, "messages": [_reference(name)]}
     return found

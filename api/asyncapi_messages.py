@@ -99,7 +99,21 @@ def _answers() -> dict[str, Any]:
 def _unasked() -> dict[str, Any]:
     restart = _object({"t": {"type": "string", "const": "restart"}, "d": _object({"retry_ms": {"type": "integer"}})})
     ephemeral = _object({"t": {"type": "string"}, "s": _STREAM, "d": {"type": "object"}})
+    reset = _object({"t": {"type": "string", "const": "reset"}, "s": _STREAM, "epoch": {"type": "string"}, "seq": _SEQ})
+    code = {"type": "string", "description": "A stable code."}
+    unsubscribed = _object({"t": {"type": "string", "const": "unsubscribed"}, "s": _STREAM, "d": _object({"code": code})})
+    end = _object({"t": {"type": "string", "const": "end"}, "d": _object({"code": code, "message": {"type": "string"}})})
+    lost = {"t": "unsubscribed", "s": EXAMPLE_STREAM, "d": {"code": "stream_not_found"}}
+    revoked = {"t": "end", "d": {"code": "api_key_revoked", "message": "The API key was revoked."}}
     return {
+        "reset": _message(
+            "reset",
+            "Positions remembered of this stream mean nothing any more: load the state anew and go on from this one.",
+            reset,
+            {"t": "reset", "s": EXAMPLE_STREAM, "epoch": _EPOCH, "seq": 1040},
+        ),
+        "unsubscribed": _message("unsubscribed", "The stream may not be followed any more.", unsubscribed, lost),
+        "end": _message("end", "The credential is not valid any more; the connection is closed with 4401.", end, revoked),
         "restart": _message("restart", "Connect again after so long.", restart, {"t": "restart", "d": {"retry_ms": 1200}}),
         "ephemeral": _message(
             "ephemeral",

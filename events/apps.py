@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models.signals import post_migrate  # noqa: TID251  (no model's signal: the end of `migrate` and `flush`)
 
 from core.apps import DomainAppConfig
@@ -23,12 +23,15 @@ class EventsConfig(DomainAppConfig):
     }
 
     def ready(self) -> None:
-        """Begin an epoch after `manage.py flush`, which leaves the log without one."""
-        post_migrate.connect(_begin_epoch, sender=self)
+        """Make the log fit for use after `migrate` and `flush`."""
+        post_migrate.connect(_prepare_log, sender=self)
 
 
-def _begin_epoch(using: str, **_: Any) -> None:
+def _prepare_log(using: str, **_: Any) -> None:
+    """An epoch, which `flush` takes away, and the coming days' partitions, which a restored dump may lack."""
+    from events import partitions
     from events.models import LogState
 
-    if LogState._meta.db_table in connections[using].introspection.table_names():
-        LogState.objects.using(using).get_or_create(id=1, defaults={"epoch": secrets.token_hex(4)})
+    if using == DEFAULT_DB_ALIAS and LogState._meta.db_table in connections[using].introspection.table_names():
+        LogState.objects.get_or_create(id=1, defaults={"epoch": secrets.token_hex(4)})
+        partitions.keep()

@@ -7,14 +7,16 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.validators import MaxValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from core.ids import uuid7
 from core.models import TimestampedModel, UUIDModel
 from core.validators import JSONObjectValidator
+from events import publish
 from users.choices import MailKind, RevocationReason, WeekStart
+from users.events import UserCreated
 
 models.CharField.register_lookup(Lower)
 models.EmailField.register_lookup(Lower)
@@ -43,8 +45,10 @@ class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignor
     def create_superuser(self, username: str, email: str | None = None, password: str | None = None, **fields: Any) -> "User":
         """As `createsuperuser` does; whoever can run it vouches for the address."""
         fields.setdefault("email_verified_at", timezone.now())
-        user: User = super().create_superuser(username, email, password, **fields)
-        UserProfile.objects.get_or_create(user=user)
+        with transaction.atomic():
+            user: User = super().create_superuser(username, email, password, **fields)
+            UserProfile.objects.get_or_create(user=user)
+            publish(UserCreated(user.pk, user.username, is_guest=False), stream=f"user:{user.pk}")
         return user
 
 

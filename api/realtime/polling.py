@@ -5,6 +5,7 @@ costs is the REST view's business, which sees the request without `wait`.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -12,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from django.db import DatabaseError
 
 from api import gate
+from api.v1.events.waiting import WAITED
 from core.addresses import address_of
 from core.exceptions import DomainError
 from core.principals import Principal
@@ -62,32 +64,35 @@ class Polling:
             if wait.isdecimal() and len(wait) <= 2 and 0 < int(wait) <= MAX_WAIT_SECONDS and self._waiting < MAX_WAITING:
                 self._waiting += 1
                 try:
-                    await self._wait(scope, query, float(wait))
+                    waited = await self._wait(scope, query, float(wait))
                 finally:
                     self._waiting -= 1
                 query.pop("wait")
-                scope = {**scope, "query_string": urlencode(query).encode()}
+                scope = {**scope, "query_string": urlencode(query).encode(), WAITED: waited}
             await self._rest(scope, receive, send)
 
-    async def _wait(self, scope: dict[str, Any], query: dict[str, str], seconds: float) -> None:
-        """Until there is something to answer; at once when the view would refuse or answer anyway."""
+    async def _wait(self, scope: dict[str, Any], query: dict[str, str], seconds: float) -> bool:
+        """Until there is something to answer; not at all when the view would refuse or answer anyway. Whether it waited."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         stream, since = query.get("stream", ""), query.get("since", "")
         if not since.isdecimal() or len(since) > 16:
-            return
+            return False
         address = address_of((scope.get("client") or ("",))[0], headers.get(b"x-forwarded-for", ""))
         waiter = _Waiter()
         try:
             if not await self._threads.run(lambda: _may_wait(headers.get(b"authorization", ""), address, stream)):
-                return
+                return False
             feed = await self._hub.open(stream)
             if feed.seq != int(since) or query.get("epoch") not in (None, feed.epoch):
-                return
+                return False
             self._hub.join(feed, waiter, None, None)
-            async with asyncio.timeout(seconds):
-                await waiter.told
-        except (TimeoutError, DatabaseError):
-            return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await waiter.told
+        except DatabaseError:
+            return False
+        else:
+            return True
         finally:
             self._hub.leave(stream, waiter)
 

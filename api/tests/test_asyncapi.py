@@ -96,7 +96,7 @@ def test_every_command_of_the_document_is_one_that_the_socket_understands(made):
 
 def test_every_event_type_that_is_in_a_stream_is_a_message_the_server_sends(made):
     sent = {one["$ref"].rpartition("/")[2] for one in made["operations"]["events"]["messages"]}
-    assert sent == {kind.name for kind in event_types() if kind.streams} | {"ephemeral"}
+    assert sent == {kind.name for kind in event_types() if kind.streams} | {"ephemeral", "reset"}
 
 
 def test_the_frames_that_publishers_make_are_as_described(made):

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from celery import current_app
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from core.registry import beat_schedule
@@ -68,6 +69,12 @@ def test_without_a_partition_for_today_nothing_is_published_and_no_place_is_take
         publish()
     assert selectors.head(STREAM).seq == 0
     partitions.keep()
+    assert publish().seq == 1
+
+
+def test_migrate_makes_what_a_dump_of_long_ago_lacks():
+    drop(datetime.now(UTC).date())
+    call_command("migrate", verbosity=0)
     assert publish().seq == 1
 
 

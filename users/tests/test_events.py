@@ -55,6 +55,10 @@ ACTS = {
         lambda c: accounts.create_user(actor=c.chief, username="new", email="new@example.com", password=PASSWORD),
         lambda c: [("user.created", {"username": "new", "is_guest": False, "expires_at": None})],
     ),
+    "create_superuser": (
+        lambda c: User.objects.create_superuser("root", "root@example.com", PASSWORD),
+        lambda c: [("user.created", {"username": "root", "is_guest": False, "expires_at": None})],
+    ),
     "register": (
         lambda c: registration.register(username="new", email="new@example.com", password=PASSWORD),
         lambda c: [("user.created", {"username": "new", "is_guest": False, "expires_at": None})],

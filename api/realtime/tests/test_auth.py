@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from api import gate, tickets
+from api.realtime import credentials
 from api.realtime.tests.conftest import Person
 from api.realtime.tests.process import RealtimeProcess, aside, play, timed
 from api_keys.tests.factories import make_key
 from config.tests.realtime_client import Client
-from core.principals import Principal
+from core.limits import parse_policy
+from core.principals import Principal, Refusal
 from users.services import sessions
 from users.tokens import SessionAccessToken
 
@@ -218,3 +220,20 @@ def test_auth_cannot_be_sent_in_the_url(realtime: RealtimeProcess, person: Perso
         return await client.closed()
 
     assert play(scenario()) == 4401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guessing_from_one_address_is_stopped_and_a_right_token_from_there_is_not(
+    monkeypatch: pytest.MonkeyPatch, person: Person
+) -> None:
+    monkeypatch.setattr(gate, "anonymous_policy", lambda: parse_policy("anonymous", "3/60"))
+    here, elsewhere = f"198.51.100.{person.user.pk.int % 250}", "203.0.113.7"
+
+    def said(token: str, address: str) -> str:
+        outcome = credentials.find(token, address)[1]
+        return outcome.code if isinstance(outcome, Refusal) else "signed in"
+
+    refused = [said(f"atl_live_{number:040}", here) for number in range(5)]
+    assert refused == ["invalid_api_key"] * 3 + ["address_throttled"] * 2
+    assert said(person.token, here) == "signed in"
+    assert said("atl_live_other", elsewhere) == "invalid_api_key"

@@ -42,6 +42,7 @@ def test_it_answers_at_once_when_there_is_something(realtime: RealtimeProcess, p
     assert answer.status_code == 200
     assert [event["seq"] for event in answer.json()["data"]] == [since.seq + 1, since.seq + 2, since.seq + 3]
     assert answer.json()["meta"]["stream"]["recovered"] is True
+    assert answer.json()["meta"]["waited"] is False
     assert seconds < 3
 
 
@@ -74,6 +75,7 @@ def test_it_answers_nothing_when_nothing_came_in_time(realtime: RealtimeProcess,
 
     assert (answer.status_code, answer.json()["data"]) == (200, [])
     assert answer.json()["meta"]["stream"]["seq"] == since.seq
+    assert answer.json()["meta"]["waited"] is True
     assert 1.9 < seconds < 6
 
 

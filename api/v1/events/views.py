@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from api import gate, tickets
 from api.v1.events import serializers as shapes
 from api.v1.events.reading import Page, Position, read
-from api.v1.events.waiting import wait_for_news
+from api.v1.events.waiting import WAITED, wait_for_news
 from api.views import APIView
 from core.principals import Principal
 from core.responses import MetaResponse
@@ -40,7 +40,7 @@ class EventListView(APIView):
         query = shapes.EventQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked, seconds = _position(query.validated_data), query.validated_data["wait"]
-        page, waited = self._look(asked), False
+        page, waited = self._look(asked), bool(getattr(request._request, "scope", {}).get(WAITED))
         if seconds and asked.since is not None and not page.is_news:
             # Who waits is told of a new epoch, named or not.
             asked = replace(asked, epoch=page.head.epoch)

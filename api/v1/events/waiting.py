@@ -21,6 +21,8 @@ from core.redis import RedisAway, breaker
 from events.announcing import channel
 
 LOOK_SECONDS = 1.0
+# In the ASGI scope of a request: whether the realtime process has let it wait already.
+WAITED = "atelier.waited"
 
 
 @cache
