@@ -47,7 +47,7 @@ class Published:
     @property
     def position(self) -> Position:
         """Where it is. Raises TransactionManagementError when what it was published in was rolled back before anybody asked."""
-        if self._place is None and any(hook is self._batch for _, hook, _ in connection.run_on_commit):
+        if self._place is None and any(entry[1] is self._batch for entry in connection.run_on_commit):
             self._batch.write_ahead()
         if self._place is None:
             raise TransactionManagementError("The event was never written: its transaction was rolled back")
@@ -133,10 +133,10 @@ def publish_ephemeral(kind: str, payload: Any, *, stream: str) -> None:
 def _batch() -> _Batch:
     """That of the running transaction and savepoints."""
     under = set(connection.savepoint_ids)
-    for savepoints, hook, _ in reversed(connection.run_on_commit):
-        if isinstance(hook, _Batch):
-            if savepoints == under:
-                return hook
+    for entry in reversed(connection.run_on_commit):
+        if isinstance(entry[1], _Batch):
+            if entry[0] == under:
+                return entry[1]
             break
     batch = _Batch()
     connection.on_commit(batch)

@@ -27,6 +27,10 @@ LATENCY_EVENTS_PER_SECOND = 10
 MIXED_STREAMS = 200
 MIXED_SOCKETS = 2000
 HOT_SOCKETS = 1005
+STALLED_SOCKETS = 50
+# In all more than a socket that is not read may hold (in the kernel, the transport, the queue), so that each is closed.
+STALLED_EVENTS_PER_SECOND = 50
+STALLED_BYTES = 30_000
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -184,6 +188,41 @@ class Side:
         say(f"mixed: {result}")
         return result
 
+    def stalled(self, seconds: float) -> dict[str, float]:
+        """The p99 of those who read, without and beside others on the same stream that do not."""
+        port = free_port()
+        with ExitStack() as stack:
+            server = stack.enter_context(self._server(port))
+            publisher = stack.enter_context(Child("bench.realtime.publisher", self.name, env=self._env))
+            _wait_for(port)
+            load, stalled = (stack.enter_context(Child("bench.realtime.client", env=self._env)) for _ in range(2))
+            load.tell({"port": port, "path": self._path, "groups": {"reading": [self._opening(0)] * 100}})
+            load.hear()
+            order = {
+                "streams": [self._people[0]["stream"]],
+                "rate": STALLED_EVENTS_PER_SECOND,
+                "seconds": seconds,
+                "size": STALLED_BYTES,
+            }
+            load.ask("measure")
+            publisher.ask(order)
+            time.sleep(0.5)
+            alone = load.ask("measure")["reading"]
+            stalled.tell({"port": port, "path": self._path, "groups": {"stalled": [self._opening(0)] * STALLED_SOCKETS}})
+            stalled.hear()
+            before = server.resident_kb
+            publisher.ask(order)
+            time.sleep(0.5)
+            beside = load.ask("count")["reading"]
+            grown = server.resident_kb - before
+        result = {
+            "p99_ms": alone["p99_ms"],
+            "beside_stalled_p99_ms": beside["p99_ms"],
+            "kb_per_stalled_socket": round(grown / STALLED_SOCKETS, 1),
+        }
+        say(f"stalled: {result}")
+        return result
+
 
 def _wait_for(port: int) -> None:
     import socket
@@ -228,7 +267,8 @@ def main() -> int:
             for name, rate in rates.items():
                 rounds[name].append(Side(name, env, who).run(options.seconds, rate))
         mixed = _median([Side("ours", env, who).mixed(options.seconds) for _ in range(options.rounds)])
-    report(rounds, mixed)
+        stalled = _median([Side("ours", env, who).stalled(options.seconds) for _ in range(options.rounds)])
+    report(rounds, mixed, stalled)
     return 0
 
 
@@ -236,7 +276,7 @@ def _median(found: list[dict[str, float]]) -> dict[str, float]:
     return {key: sorted(one[key] for one in found)[len(found) // 2] for key in found[0]}
 
 
-def report(rounds: dict[str, list[dict[str, float]]], mixed: dict[str, float]) -> None:
+def report(rounds: dict[str, list[dict[str, float]]], mixed: dict[str, float], stalled: dict[str, float]) -> None:
     """A table for people, then one line of JSON."""
     middle = {name: _median(found) for name, found in rounds.items()}
     for name, found in middle.items():
@@ -252,6 +292,7 @@ def report(rounds: dict[str, list[dict[str, float]]], mixed: dict[str, float]) -
         "kb_per_idle_socket": max(ours["kb_per_socket"], mixed["kb_per_socket"]),
         **{f"{name}_{key}": value for name, found in middle.items() for key, value in found.items()},
         **{f"mixed_{key}": value for key, value in mixed.items()},
+        **{f"stalled_{key}": value for key, value in stalled.items()},
     }
     sys.stdout.write(json.dumps(result) + "\n")
 

@@ -1,7 +1,8 @@
 """The load process: many sockets on one event loop, as cheap as Python allows, counting frames and their age.
 
 `python -m bench.realtime.client` reads one JSON line of what to open from standard input, says `ready` when all sockets follow
-their stream, counts until it reads a line, and answers with one JSON line.
+their stream, counts until it reads a line, and answers with one JSON line. The sockets of the group `stalled` read nothing once
+they follow.
 """
 
 import asyncio
@@ -30,8 +31,11 @@ def masked(text: bytes) -> bytes:
 class Socket(asyncio.Protocol):
     """One connection: the handshake, its opening frames one after the other's answer, then counting."""
 
-    def __init__(self, path: str, opening: list[bytes], opened: Callable[[], None], seen: "Seen") -> None:
+    def __init__(
+        self, path: str, opening: list[bytes], opened: Callable[[], None], seen: "Seen", *, stalls: bool = False
+    ) -> None:
         self._path = path
+        self._stalls = stalls
         self._opening = list(opening)
         self._opened = opened
         self._seen = seen
@@ -92,6 +96,8 @@ class Socket(asyncio.Protocol):
         if self._opening:
             self._transport.write(masked(self._opening[0]))
         else:
+            if self._stalls:
+                self._transport.pause_reading()
             self._opened()
 
 
@@ -134,7 +140,9 @@ async def main() -> None:
             for opening in batch:
                 frames = [frame.encode() for frame in opening]
                 await loop.create_connection(
-                    lambda frames=frames, opened=opened, seen=seen: Socket(plan["path"], frames, opened, seen),  # type: ignore[misc]
+                    lambda frames=frames, opened=opened, seen=seen, name=name: Socket(  # type: ignore[misc]
+                        plan["path"], frames, opened, seen, stalls=name == "stalled"
+                    ),
                     "127.0.0.1",
                     plan["port"],
                 )

@@ -1,6 +1,7 @@
 """The publishing process: `python -m bench.realtime.publisher <side>` publishes as each line of standard input says.
 
-A line is JSON: `{"streams": […], "rate": events a second in all, "seconds": …}`; the answer is how many were published.
+A line is JSON: `{"streams": […], "rate": events a second in all, "seconds": …, "size": characters (120)}`; the answer is how many
+were published.
 """
 
 import asyncio
@@ -10,10 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 
-TEXT = "x" * 120
+SIZE = 120
 
 
-def ours() -> Callable[[str], None]:
+Publish = Callable[[str, str], None]
+
+
+def ours() -> Publish:
     """The public publish(), each event in a transaction of its own."""
     import django
 
@@ -25,14 +29,14 @@ def ours() -> Callable[[str], None]:
 
     connection.ensure_connection()
 
-    def publish(stream: str) -> None:
+    def publish(stream: str, text: str) -> None:
         with transaction.atomic():
-            events.publish(Said(time.monotonic_ns(), TEXT), stream=stream)
+            events.publish(Said(time.monotonic_ns(), text), stream=stream)
 
     return publish
 
 
-def stock() -> Callable[[str], None]:
+def stock() -> Publish:
     """group_send()."""
     from channels.layers import get_channel_layer
 
@@ -40,14 +44,14 @@ def stock() -> Callable[[str], None]:
 
     layer, loop = get_channel_layer(), asyncio.new_event_loop()
 
-    def publish(_stream: str) -> None:
-        text = json.dumps({"stamp": time.monotonic_ns(), "text": TEXT})
-        loop.run_until_complete(layer.group_send(GROUP, {"type": "said", "text": text}))
+    def publish(_stream: str, text: str) -> None:
+        message = json.dumps({"stamp": time.monotonic_ns(), "text": text})
+        loop.run_until_complete(layer.group_send(GROUP, {"type": "said", "text": message}))
 
     return publish
 
 
-def bare() -> Callable[[str], None]:
+def bare() -> Publish:
     """PUBLISH."""
     from redis import Redis
 
@@ -55,8 +59,8 @@ def bare() -> Callable[[str], None]:
 
     redis = Redis.from_url(os.environ["REDIS_URL"])
 
-    def publish(_stream: str) -> None:
-        redis.publish(CHANNEL, json.dumps({"stamp": time.monotonic_ns(), "text": TEXT}))
+    def publish(_stream: str, text: str) -> None:
+        redis.publish(CHANNEL, json.dumps({"stamp": time.monotonic_ns(), "text": text}))
 
     return publish
 
@@ -64,15 +68,16 @@ def bare() -> Callable[[str], None]:
 def main() -> None:
     """Publish at the asked rate, late ones at once."""
     publish = {"ours": ours, "stock": stock, "bare": bare}[sys.argv[1]]()
-    publish("user:warm")
+    publish("user:warm", "")
     for line in sys.stdin:
         order = json.loads(line)
+        text = "x" * order.get("size", SIZE)
         streams, began, count = order["streams"], time.monotonic(), 0
         while (due := count / order["rate"]) < order["seconds"]:
             wait = began + due - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
-            publish(streams[count % len(streams)])
+            publish(streams[count % len(streams)], text)
             count += 1
         sys.stdout.write(f"{count}\n")
         sys.stdout.flush()

@@ -48,8 +48,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         Done before the commit, and before a savepoint begins or is released, so that what a savepoint takes back is its own.
         """
-        for _, hook, _ in tuple(self.run_on_commit):
-            if (write := getattr(hook, "write_ahead", None)) is not None:
+        for entry in tuple(self.run_on_commit):
+            if (write := getattr(entry[1], "write_ahead", None)) is not None:
                 write()
 
     def commit(self) -> None:

@@ -17,7 +17,7 @@ class APILogFilter(filters.FilterSet):
     status_code = filters.NumberFilter(min_value=100, max_value=599, decimal_places=0)
     status_class = filters.ChoiceFilter(choices=[(str(n), f"{n}xx") for n in range(1, 6)], method="by_class")
     ip_address = filters.CharFilter(method="by_address", max_length=45)
-    request_id = filters.CharFilter(max_length=64)
+    request_id = filters.CharFilter(method="by_request_id", max_length=64)
     start = filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="gte")
     end = filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="lt")
 
@@ -28,6 +28,10 @@ class APILogFilter(filters.FilterSet):
     def by_class(self, queryset: Any, name: str, value: str) -> Any:
         """200 to 299 for 2 and so on."""
         return queryset.filter(status_code__gte=int(value) * 100, status_code__lt=int(value) * 100 + 100)
+
+    def by_request_id(self, queryset: Any, name: str, value: str) -> Any:
+        """The request with an id."""
+        return queryset.with_request_id(value)
 
     def by_address(self, queryset: Any, name: str, value: str) -> Any:
         """One address. Raises Invalid."""
