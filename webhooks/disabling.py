@@ -66,5 +66,5 @@ def _tell(endpoint: WebhookEndpoint, reason: DisabledReason) -> None:
     if owner.email and owner.is_active:
         ask_for_letter(kind=MailKind.WEBHOOK_DISABLED, to=owner.email, user=owner, context={"url": endpoint.shown_url})
     told: Any = "gone" if reason == DisabledReason.GONE else "failing"
-    # Last, for publishing locks the owner's stream until the commit. It cannot go on for ever: each one is an endpoint less.
+    # It cannot go on for ever: each one is an endpoint less.
     events.publish(WebhookDisabled(webhook=endpoint.pk, url=endpoint.shown_url, reason=told), stream=f"user:{owner.pk}")
