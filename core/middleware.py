@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -50,57 +50,70 @@ class RequestMiddleware:
         self._constant = _constant_headers()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        started_us = time.time_ns() // 1000
-        clock = time.perf_counter()
-        record_id = uuid7_text()
-        claimed = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = claimed if claimed and is_request_id(claimed) else record_id
-        address = client_address(request)
-        context.enter(context.RequestContext(request_id, address, request.META.get("HTTP_USER_AGENT", "")[:255]))
-        gate = request.gate = GateState()  # type: ignore[attr-defined]
+        record = _Record(request)
+        meta = request.META
+        context.enter(context.RequestContext(record.request_id, record.address, meta.get("HTTP_USER_AGENT", "")[:255]))
+        gate = request.gate = record.gate  # type: ignore[attr-defined]
         if settings.SECURE_SSL_REDIRECT and request.path_info.startswith("/api/") and not request.is_secure():
             # A redirect would teach clients to send their key in clear first.
             response: HttpResponseBase = APIResponse.error(request, 403, "https_required", "Use https.")
         else:
             response = self._get_response(request)
         if not request.path_info.startswith("/api/"):
-            response["X-Request-ID"] = request_id
+            response["X-Request-ID"] = record.request_id
             return response
         response = _speak_json(request, response)
-        _add_headers(response, {**self._constant, "X-Request-ID": request_id})
+        _add_headers(response, {**self._constant, "X-Request-ID": record.request_id})
         if gate.decisions:
             policies = ", ".join([decision.policy.header for decision in gate.decisions])
             state = ", ".join([decision.header for decision in gate.decisions])
             _add_headers(response, {"RateLimit-Policy": policies, "RateLimit": state})
-
-        def log(bytes_out: int) -> None:
-            principal = gate.principal
-            endpoint, module = endpoint_of(request)
-            elapsed = time.perf_counter() - clock
-            spool().write(
-                format_line(
-                    record_id=record_id,
-                    timestamp_us=started_us,
-                    method=request.method or "",
-                    endpoint=endpoint,
-                    status_code=response.status_code,
-                    duration_us=int(elapsed * 1_000_000),
-                    bytes_in=_content_length(request),
-                    bytes_out=bytes_out,
-                    ip_address=address,
-                    user_id=principal.user_text if principal else None,
-                    api_key_id=principal.key_text if principal else None,
-                    request_id=request_id,
-                    module=module,
-                )
-            )
-            metrics.observe_request(module, response.status_code, elapsed)
-
         if isinstance(response, StreamingHttpResponse):
+            log = partial(record.log, response.status_code)
             response.streaming_content = _Counted(iter(response.streaming_content), log)  # type: ignore[arg-type]
         else:
-            log(len(response.content))  # type: ignore[attr-defined]
+            record.log(response.status_code, len(response.content))  # type: ignore[attr-defined]
         return response
+
+
+class _Record:
+    """What the log gets to know of a request: from its arrival on, written when it is answered."""
+
+    __slots__ = ("_clock", "_id", "_request", "_started_us", "address", "gate", "request_id")
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._started_us = time.time_ns() // 1000
+        self._clock = time.perf_counter()
+        self._request = request
+        self._id = uuid7_text()
+        claimed = request.META.get("HTTP_X_REQUEST_ID", "")
+        self.request_id = claimed if claimed and is_request_id(claimed) else self._id
+        self.address = client_address(request)
+        self.gate = GateState()
+
+    def log(self, status_code: int, bytes_out: int) -> None:
+        """Write the line, and count the request."""
+        request, principal = self._request, self.gate.principal
+        endpoint, module = endpoint_of(request)
+        elapsed = time.perf_counter() - self._clock
+        spool().write(
+            format_line(
+                record_id=self._id,
+                timestamp_us=self._started_us,
+                method=request.method or "",
+                endpoint=endpoint,
+                status_code=status_code,
+                duration_us=int(elapsed * 1_000_000),
+                bytes_in=_content_length(request),
+                bytes_out=bytes_out,
+                ip_address=self.address,
+                user_id=principal.user_text if principal else None,
+                api_key_id=principal.key_text if principal else None,
+                request_id=self.request_id,
+                module=module,
+            )
+        )
+        metrics.observe_request(module, status_code, elapsed)
 
 
 class _Counted:

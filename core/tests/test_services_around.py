@@ -361,6 +361,7 @@ class TestLogging:
         import json
         import sys
 
+        self.enter("")
         try:
             raise RuntimeError("boom")
         except RuntimeError:
