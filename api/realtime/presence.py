@@ -86,7 +86,7 @@ class Presence:
                     self._check(connection)
 
     def _check(self, connection: Connection) -> None:
-        self._realtime.spawn(self._check_again(connection))
+        self._realtime.tasks.spawn(self._check_again(connection))
 
     async def _check_again(self, connection: Connection) -> None:
         credential = connection.credential

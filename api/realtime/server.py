@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from api.realtime.protocol import protocol_of
 from core import principal_listener
 from core.addresses import address_of
 from events.hub import Hub
+from events.hub.background import Tasks
 from events.hub.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Realtime:
 
     def __init__(self, rest: Callable[..., Awaitable[None]]) -> None:
         self._rest = rest
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         self.connections: set[Connection] = set()
         self.threads: Threads
         self.hub: Hub
@@ -56,27 +57,15 @@ class Realtime:
         self.hub.start()
         principal_listener.observe(lambda kind, identifier: _call(loop, self.presence.changed, kind, identifier))
         principal_listener.ensure_listening()
-        self.spawn(self.presence.report_forever())
+        self.tasks.spawn(self.presence.report_forever())
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        for task in list(self._tasks):
-            task.cancel()
+        await self.tasks.stop()
         await self.hub.stop()
         await asyncio.to_thread(self.presence.withdraw)
         await asyncio.to_thread(principal_listener.stop_listening)
         self.threads.close()
         await send({"type": "lifespan.shutdown.complete"})
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something beside; its failure is logged."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("A task of the realtime process failed", exc_info=task.exception())
 
     def leave(self, connection: Connection, name: str) -> None:
         """End one subscription."""

@@ -4,14 +4,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from django.db import DatabaseError
 
 from events import selectors
+from events.hub.background import Tasks
 from events.hub.feed import Feed, Frame, Subscriber
 from events.hub.listening import Listener
 from events.hub.threads import Threads
@@ -49,7 +48,7 @@ class Hub:
         self._turning = False
         self._compare_now = asyncio.Event()
         self._recovering = asyncio.Semaphore(RECOVERIES_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.delivered = 0
 
     @property
@@ -59,14 +58,12 @@ class Hub:
 
     def start(self) -> None:
         """Begin to listen and to compare."""
-        self._spawn(self._listener.run())
-        self._spawn(self._compare_forever())
+        self._tasks.spawn(self._listener.run())
+        self._tasks.spawn(self._compare_forever())
 
     async def stop(self) -> None:
         """End everything."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def open(self, name: str) -> Feed:
         """The stream, standing at a position that PostgreSQL confirmed. Raises DatabaseError."""
@@ -79,7 +76,7 @@ class Hub:
                 head = await self._threads.run(lambda: selectors.head(name))
             except BaseException as error:
                 del self._feeds[name]
-                self._spawn(self._forget(name))
+                self._tasks.spawn(self._forget(name))
                 feed.ready.set_exception(error if isinstance(error, DatabaseError) else DatabaseError("The look was broken off."))
                 # Read here, so that nobody waiting for it is no warning.
                 feed.ready.exception()
@@ -184,7 +181,7 @@ class Hub:
 
     def _fill_gap(self, feed: Feed) -> None:
         if feed.held and not feed.filling:
-            self._spawn(self._fill(feed))
+            self._tasks.spawn(self._fill(feed))
 
     async def _fill(self, feed: Feed) -> None:
         """Read on from PostgreSQL until nothing is missing."""
@@ -268,13 +265,3 @@ class Hub:
         # Somebody may have opened it again meanwhile.
         if name not in self._feeds:
             await self._listener.forget(name)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("A task of the hub failed", exc_info=task.exception())
