@@ -29,6 +29,9 @@ from api_keys.models import APIKey  # noqa: E402
 from core import registry  # noqa: E402
 from users.models import Session, User  # noqa: E402
 from users.services import accounts, sessions  # noqa: E402
+from webhooks import services as webhook_services  # noqa: E402
+from webhooks.choices import DeliveryStatus  # noqa: E402
+from webhooks.models import WebhookDelivery, WebhookEndpoint  # noqa: E402
 
 IDENTITY = os.environ["ATELIER_FUZZ_IDENTITY"]
 THINGS_EACH = 6
@@ -37,7 +40,10 @@ _KINDS = {
     "/api/v1/api-keys/": "key",
     "/api/v1/auth/sessions/": "session",
     "/api/v1/analytics/usage-stats/": "day",
+    "/api/v1/webhooks/deliveries/": "delivery",
+    "/api/v1/webhooks/": "webhook",
 }
+_RECEIVER = "https://hooks.example.com/in"
 
 
 def _account(*, is_staff: bool = False) -> User:
@@ -106,8 +112,21 @@ class Things:
             return str(key_services.create_key(owner=owner, actor=owner, name="spare", scopes=["account:read"]).key.pk)
         if kind == "session":
             return str(sessions.open_session(user=owner).session.pk)
+        if kind in ("webhook", "delivery"):
+            return self._make_webhook(owner, finished=kind == "delivery")
         day: date = timezone.now().date() - timedelta(days=UsageStats.objects.filter(user=owner).count() + 1)
         return str(UsageStats.objects.create(user=owner, date=day, api_requests=1).pk)
+
+    def _make_webhook(self, owner: User, *, finished: bool) -> str:
+        """An endpoint, or a delivery of one that has failed."""
+        if WebhookEndpoint.objects.filter(owner=owner).count() >= webhook_services.MAX_ENDPOINTS - 5:
+            WebhookEndpoint.objects.filter(owner=owner).latest("created_at").delete()
+        made = webhook_services.create_endpoint(owner=owner, actor=owner, url=_RECEIVER, event_types=["*"])
+        if not finished:
+            return str(made.endpoint.pk)
+        delivery = webhook_services.send_test(endpoint=made.endpoint, actor=owner)
+        WebhookDelivery.objects.filter(pk=delivery.pk).update(status=DeliveryStatus.FAILED, finished_at=timezone.now())
+        return str(delivery.pk)
 
 
 CALLER = Caller()
@@ -131,6 +150,22 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any]) -> dict[s
     if kind is None or chance % 4 == 0:
         return path_parameters
     return {**path_parameters, "id": THINGS.pick(kind, chance // 4)}
+
+
+@schemathesis.hook
+def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The caller's own stream in place of most others."""
+    if context.operation.path != "/api/v1/events/" or not query or not CALLER.header:
+        return query
+    return {**query, "stream": f"user:{CALLER.user.pk}", "wait": 0} if len(str(query.get("stream"))) % 4 else query
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """A receiver that might exist, and events that do, in place of most random ones."""
+    if not context.operation.path.startswith("/api/v1/webhooks/") or not isinstance(body, dict) or "url" not in body:
+        return body
+    return {**body, "url": _RECEIVER, "event_types": ["user.*"]} if len(str(body["url"])) % 4 else body
 
 
 @schemathesis.hook

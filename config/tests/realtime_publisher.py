@@ -21,13 +21,13 @@ def main() -> None:
     from django.db import Error, connection, transaction
 
     import events
-    from events import announcing
+    from events import publishing
     from users.events import UserCreated
 
     if sys.argv[4:] == ["die-in-announcement"]:
         last, sent = wanted // BATCH, []
 
-        def send(messages: object, *, bell: bool = False, announce: object = announcing.send) -> None:
+        def send(messages: object, *, bell: bool = False, announce: object = publishing.send) -> None:
             """The transaction has committed and nobody was told."""
             sent.append(messages)
             if len(sent) == last:
@@ -36,7 +36,7 @@ def main() -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             announce(messages, bell=bell)
 
-        announcing.send = send
+        publishing.send = send
 
     owner = stream.partition(":")[2]
     committed = in_doubt = 0

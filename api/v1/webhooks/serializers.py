@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from webhooks.choices import Audience
+from webhooks.choices import AttemptError, Audience, DisabledReason
 from webhooks.models import MAX_URL, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 _SECRET_HELP = "Your own secret: `whsec_` and the base64 of 24 to 64 bytes. Without it, one is made."  # noqa: S105 - a sentence
@@ -12,6 +12,9 @@ _SECRET_HELP = "Your own secret: `whsec_` and the base64 of 24 to 64 bytes. With
 
 class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
     event_types = serializers.ListField(child=serializers.CharField(), read_only=True)
+    disabled_reason = serializers.ChoiceField(
+        choices=DisabledReason.choices, allow_blank=True, read_only=True, help_text="Empty while it is active."
+    )
 
     class Meta:
         model = WebhookEndpoint
@@ -75,6 +78,9 @@ class WebhookEventTypeSerializer(serializers.Serializer[Any]):
 
 class WebhookDeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
     webhook = serializers.UUIDField(source="endpoint_id", read_only=True)
+    last_error = serializers.ChoiceField(
+        choices=AttemptError.choices, allow_blank=True, read_only=True, help_text="Of the last attempt; empty after a success."
+    )
 
     class Meta:
         model = WebhookDelivery
@@ -97,6 +103,9 @@ class WebhookDeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
 
 class WebhookAttemptSerializer(serializers.ModelSerializer[WebhookAttempt]):
     request_headers = serializers.DictField(child=serializers.CharField(), read_only=True)
+    error = serializers.ChoiceField(
+        choices=AttemptError.choices, allow_blank=True, read_only=True, help_text="Empty after a success."
+    )
 
     class Meta:
         model = WebhookAttempt
