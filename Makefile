@@ -12,7 +12,7 @@ BUILT := $(VENV)/installed
 NOWHERE := DATABASE_URL=postgres://none@127.0.0.1/none REDIS_URL=redis://127.0.0.1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help run start stop restart status logs test check lock tour fuzz bench-gate bench-log bench-publish bench-realtime shell migrations clean .venv
+.PHONY: help run start stop restart status logs test check lock tour fuzz bench-gate bench-log bench-publish bench-realtime bench-webhooks shell migrations clean .venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ bench-publish: $(BUILT)  ## measure publish(): events a second into one stream a
 
 bench-realtime: $(BUILT)  ## measure fan-out to sockets against stock Channels and a bare broadcast
 	$(PY) -m bench.realtime $(ARGS)
+
+bench-webhooks: $(BUILT)  ## measure queueing and sending webhooks, also beside receivers that hang
+	$(PY) -m bench.webhooks $(ARGS)
 
 clean:  ## stop everything and delete the data, the caches and the environment
 	@if [ -x $(PY) ]; then $(LOCAL) stop; fi

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from analytics.shipping import Shipper
 from api_keys.services import NewKey
 from api_keys.tests.factories import make_key
+from core import context
 from core.limits import limiter
 from core.principal_listener import ensure_listening, stop_listening, wait_until_listening
 from core.principals import principal_cache
@@ -43,6 +44,7 @@ class Caller(APIClient):
 
 @pytest.fixture(autouse=True)
 def _clean_process_state() -> None:
+    context.enter(context.RequestContext())
     principal_cache().clear()
     limiter().forget()
     redis_client().flushdb()

@@ -25,6 +25,16 @@ def decrypt(value: bytes) -> bytes | None:
         return None
 
 
+def reencrypt(value: bytes) -> bytes | None:
+    """The same under the newest key, unchanged where it is already; None when no key fits."""
+    try:
+        Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(value)
+    except InvalidToken:
+        plain = decrypt(value)
+        return None if plain is None else encrypt(plain)
+    return value
+
+
 def sha256(value: str | bytes) -> bytes:
     """The SHA-256 digest, 32 bytes."""
     return hashlib.sha256(value.encode() if isinstance(value, str) else value).digest()

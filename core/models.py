@@ -5,6 +5,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
+from core.fields import EncryptedField
 from core.ids import uuid7
 
 
@@ -85,7 +86,7 @@ class IdempotencyRecord(UUIDModel):
     key = models.CharField(max_length=255)
     fingerprint = models.BinaryField(max_length=32)
     status_code = models.PositiveSmallIntegerField()
-    body = models.BinaryField()
+    body = EncryptedField()
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:

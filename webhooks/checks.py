@@ -11,7 +11,7 @@ from users.models import User
 from webhooks import signing
 from webhooks.choices import Audience
 from webhooks.exceptions import PlatformNeedsSession, PlatformNotAllowed
-from webhooks.models import MAX_URL
+from webhooks.models import MAX_URL, WebhookEndpoint
 from webhooks.selectors import matches_something
 
 MAX_EVENT_TYPES = 50
@@ -60,5 +60,15 @@ def check_audience(audience: str, *, owner: User, actor: User, granting: Princip
         return
     if not (owner.is_staff and actor.is_staff):
         raise PlatformNotAllowed
+    _refuse_keys(granting)
+
+
+def check_may_read(endpoint: WebhookEndpoint, *, granting: Principal) -> None:
+    """Raises PlatformNeedsSession where a key would read the events of everybody in the log of what was sent."""
+    if endpoint.audience == Audience.PLATFORM:
+        _refuse_keys(granting)
+
+
+def _refuse_keys(granting: Principal | None) -> None:
     if granting is not None and granting.kind == "api_key":
         raise PlatformNeedsSession

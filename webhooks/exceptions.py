@@ -32,7 +32,7 @@ class PlatformNotAllowed(NotAllowed):
 
 
 class PlatformNeedsSession(NotAllowed):
-    """A key could not read all of these events; it may not have them sent somewhere either."""
+    """A key could not read all of these events: it may not have them sent somewhere, nor read what was sent."""
 
     code = "session_required"
-    default_message = "An endpoint that listens to the whole platform is managed by signed-in people, not by API keys."
+    default_message = "What listens to the whole platform, and what was sent there, is for signed-in people, not for API keys."

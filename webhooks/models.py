@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from core import crypto
+from core.fields import EncryptedField
 from core.models import TimestampedModel, UUIDModel
 from webhooks.choices import AttemptError, Audience, DeliveryStatus, DisabledReason
 
@@ -42,8 +43,8 @@ class WebhookEndpoint(UUIDModel, TimestampedModel):
     description = models.CharField(max_length=200, blank=True)
     event_types = ArrayField(models.CharField(max_length=64))
     audience = models.CharField(max_length=8, choices=Audience.choices, default=Audience.OWN)
-    secret = models.BinaryField(editable=False)
-    previous_secret = models.BinaryField(null=True, editable=False)
+    secret = EncryptedField(editable=False)
+    previous_secret = EncryptedField(null=True, editable=False)
     previous_secret_expires_at = models.DateTimeField(null=True, editable=False)
     is_active = models.BooleanField(default=True, editable=False)
     disabled_reason = models.CharField(max_length=8, choices=DisabledReason.choices, blank=True, editable=False)

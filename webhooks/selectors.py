@@ -14,11 +14,14 @@ from webhooks.models import WebhookEndpoint
 
 ANY = "*"
 _BY_HOUR = """
-SELECT h, count(d.id) FILTER (WHERE d.status = 'succeeded'), count(d.id) FILTER (WHERE d.status = 'failed'),
-       count(d.id) FILTER (WHERE d.status IN ('pending', 'cancelled'))
+SELECT h, coalesce(d.succeeded, 0), coalesce(d.failed, 0), coalesce(d.other, 0)
 FROM generate_series(%(first)s::timestamptz, %(last)s::timestamptz, interval '1 hour') AS h
-LEFT JOIN webhooks_webhookdelivery d ON d.created_at >= h AND d.created_at < h + interval '1 hour'
-GROUP BY h ORDER BY h
+LEFT JOIN (
+  SELECT date_trunc('hour', created_at, 'UTC') AS start, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+         count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status IN ('pending', 'cancelled')) AS other
+  FROM webhooks_webhookdelivery WHERE created_at >= %(first)s GROUP BY 1
+) d ON d.start = h
+ORDER BY h
 """
 
 

@@ -1,17 +1,14 @@
 """The sender: one thread talks to the database, a pool of others to receivers.
 
 A slot is free again when its outcome is written, so neither what is under way nor what waits to be written grows beyond
-WEBHOOK_CONCURRENCY, also while PostgreSQL is away. No endpoint has more than WEBHOOK_CONCURRENCY_PER_ENDPOINT slots; one whose
-last answer was slow has one, and all slow ones together a quarter, so that dead receivers do not hold back the others.
+WEBHOOK_CONCURRENCY, also while PostgreSQL is away. Which endpoints may have how many is in webhooks.shares.
 """
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
-from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
@@ -20,12 +17,12 @@ from webhooks import bell, claims
 from webhooks.attempting import Outcome, attempt
 from webhooks.claims import Claim
 from webhooks.outcomes import settle
+from webhooks.shares import Shares
 
 log = logging.getLogger(__name__)
 # Completions and rings that come together are answered by one look.
 PAUSE_SECONDS = 0.01
 SLOW_FRACTION = 3
-MAX_SLOW_KNOWN = 10_000
 
 
 class Sender:
@@ -33,15 +30,12 @@ class Sender:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
-        self.size: int = settings.WEBHOOK_CONCURRENCY
-        self.each: int = settings.WEBHOOK_CONCURRENCY_PER_ENDPOINT
         self._wake = threading.Event()
-        self._pool = ThreadPoolExecutor(self.size, thread_name_prefix="webhook")
+        self._shares = Shares(settings.WEBHOOK_CONCURRENCY, settings.WEBHOOK_CONCURRENCY_PER_ENDPOINT)
+        self._pool = ThreadPoolExecutor(settings.WEBHOOK_CONCURRENCY, thread_name_prefix="webhook")
         self._under_way: dict[Future[None], Claim] = {}
         self._finished: SimpleQueue[Outcome] = SimpleQueue()
         self._unsettled: list[Outcome] = []
-        self._busy: Counter[UUID] = Counter()
-        self._slow: set[UUID] = set()
 
     def run(self) -> None:
         """Send until `stopping` is set, then finish what is under way; an outage of PostgreSQL or Redis is waited out."""
@@ -51,7 +45,7 @@ class Sender:
             try:
                 self.settle_finished()
                 self.claim_and_start()
-            except DatabaseError as error:
+            except (DatabaseError, InterfaceError) as error:
                 log.warning("PostgreSQL is away (%s); the sender tries again", type(error).__name__)
                 self.stopping.wait(bell.SWEEP_SECONDS)
             finally:
@@ -69,14 +63,8 @@ class Sender:
     def claim_and_start(self) -> int:
         """Take what is due and start it; how many."""
         started = 0
-        rooms = self._rooms()
-        if self._slow:
-            share = max(1, self.size // 4) - sum(self._busy[key] for key in self._slow)
-            if (limit := min(share, self._free())) > 0:
-                started += self._start(claims.claim(limit, each=0, rooms=rooms, only=self._slow))
-            rooms |= dict.fromkeys(self._slow, 0)
-        if (limit := self._free()) > 0:
-            started += self._start(claims.claim(limit, each=self.each, rooms=rooms))
+        for offer in self._shares.offers():
+            started += self._start(claims.claim(offer.limit, each=offer.each, rooms=offer.rooms))
         return started
 
     def settle_finished(self) -> int:
@@ -89,8 +77,9 @@ class Sender:
         if not self._unsettled:
             return 0
         self._write(self._unsettled)
+        slow_ms = settings.WEBHOOK_TIMEOUT_SECONDS * 1000 / SLOW_FRACTION
         for outcome in self._unsettled:
-            self._release(outcome)
+            self._shares.give_back(outcome.claim.endpoint_id, quick=outcome.duration_ms <= slow_ms)
         count = len(self._unsettled)
         self._unsettled = []
         self._under_way = {future: claim for future, claim in self._under_way.items() if not future.done()}
@@ -114,20 +103,13 @@ class Sender:
             self.settle_finished()
             if unbegun:
                 claims.give_back(unbegun)
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             # The claims run out by themselves.
             log.warning("PostgreSQL is away (%s); some attempts are not written down", type(error).__name__)
 
-    def _free(self) -> int:
-        return self.size - sum(self._busy.values())
-
-    def _rooms(self) -> dict[UUID, int]:
-        """What each endpoint that is under way or slow may still take."""
-        return {key: max(0, (1 if key in self._slow else self.each) - self._busy[key]) for key in {*self._busy, *self._slow}}
-
     def _start(self, taken: Sequence[Claim]) -> int:
         for claim in taken:
-            self._busy[claim.endpoint_id] += 1
+            self._shares.take(claim.endpoint_id)
             future = self._pool.submit(self._attempt, claim)
             self._under_way[future] = claim
         return len(taken)
@@ -155,15 +137,3 @@ class Sender:
             except DatabaseError:
                 # Its claim runs out, and it is tried again.
                 log.exception("The outcome of delivery %s could not be written", outcome.claim.delivery_id)
-
-    def _release(self, outcome: Outcome) -> None:
-        key = outcome.claim.endpoint_id
-        self._busy[key] -= 1
-        if not self._busy[key]:
-            del self._busy[key]
-        if outcome.duration_ms * SLOW_FRACTION > settings.WEBHOOK_TIMEOUT_SECONDS * 1000:
-            if len(self._slow) >= MAX_SLOW_KNOWN:
-                self._slow.clear()
-            self._slow.add(key)
-        else:
-            self._slow.discard(key)

@@ -17,7 +17,9 @@ A_TIME = 100
 
 def make_owners(name: str, count: int, *, endpoints: int, url: str) -> list[User]:
     """People with so many endpoints each."""
-    owners = User.objects.bulk_create([User(username=f"{name}{n}", email=f"{name}{n}@example.com") for n in range(count)])
+    owners: list[User] = User.objects.bulk_create(
+        [User(username=f"{name}{n}", email=f"{name}{n}@example.com") for n in range(count)]
+    )
     WebhookEndpoint.objects.bulk_create(
         WebhookEndpoint(owner=owner, url=url, event_types=["user.*"], secret=crypto.encrypt(new_secret()))
         for owner in owners

@@ -48,7 +48,7 @@ def _burst(receiver: Child, place: str, count: int) -> dict[str, Any]:
     return {
         "per_s": round(count / found["seconds"]),
         "cpu_ms_each": round(cpu / count * 1000, 2),
-        "sent_twice": found["requests"] - found["events"],
+        "twice": found["requests"] - found["events"],
     }
 
 

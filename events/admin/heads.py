@@ -6,11 +6,12 @@ from typing import Any
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from core.admin_pages import ReadOnlyAdmin
 from core.admin_pages.decorators import display
 from events import streams
-from events.admin.log import stream_link
+from events.admin.log import events_of
 from events.models import Stream
 
 MAX_COUNTED = 1000
@@ -55,4 +56,4 @@ class StreamAdmin(ReadOnlyAdmin):
     @display(description="events")
     def shown_events(self, stream: Stream) -> Any:
         """The list of its events."""
-        return stream_link(stream.key)
+        return format_html('<a class="text-primary-600 hover:underline" href="{}">Show</a>', events_of(stream.key))

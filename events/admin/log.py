@@ -80,27 +80,22 @@ class EventAdmin(KeysetAdmin):
     @display(description="stream")
     def shown_stream(self, event: Event) -> Any:
         """The stream, leading to its events."""
-        return stream_link(event.stream)
+        return format_html(
+            '<a class="font-mono text-xs text-primary-600 hover:underline dark:text-primary-500" href="{}">{}</a>',
+            events_of(event.stream),
+            event.stream,
+        )
 
     @display(description="payload")
     def shown_payload(self, event: Event) -> Any:
         """What subscribers get as `data`."""
         text = json.dumps(event.payload, indent=2, ensure_ascii=False)
-        return format_html('<pre class="font-mono text-xs whitespace-pre-wrap">{}</pre>', text)
+        return format_html('<pre class="font-mono text-xs" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
 
 
 def events_of(stream: str) -> str:
     """The address of the list of a stream's events."""
     return f"{reverse('admin:events_event_changelist')}?q={stream}"
-
-
-def stream_link(stream: str) -> Any:
-    """A stream's name, leading to its events."""
-    return format_html(
-        '<a class="font-mono text-xs text-primary-600 hover:underline dark:text-primary-500" href="{}">{}</a>',
-        events_of(stream),
-        stream,
-    )
 
 
 directory.register_link("user", lambda key: directory.Link("Events", events_of(f"user:{key}"), "bolt"))

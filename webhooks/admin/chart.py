@@ -11,7 +11,8 @@ from django.utils import timezone
 from core.admin_pages.navigation import Page, register_page
 from webhooks import selectors
 
-WINDOWS = {"day": ("Day", 24), "week": ("Week", 168)}
+# Title, hours, and how an hour is labelled.
+WINDOWS = {"day": ("Day", 24, "%H:%M"), "week": ("Week", 168, "%b %d, %H:%M")}
 GREEN, RED, GREY = "#10b981", "#ef4444", "#9ca3af"
 MAX_TICKS = 8
 
@@ -20,7 +21,8 @@ def chart_page(request: HttpRequest) -> TemplateResponse:
     """The deliveries queued in each hour, by what became of them; times in UTC."""
     chosen = request.GET.get("window", "day")
     chosen = chosen if chosen in WINDOWS else "day"
-    hours = selectors.deliveries_by_hour(timezone.now(), WINDOWS[chosen][1])
+    _, count, label = WINDOWS[chosen]
+    hours = selectors.deliveries_by_hour(timezone.now(), count)
     series = [
         ("Succeeded", GREEN, [hour.succeeded for hour in hours]),
         ("Failed", RED, [hour.failed for hour in hours]),
@@ -30,11 +32,11 @@ def chart_page(request: HttpRequest) -> TemplateResponse:
         **admin.site.each_context(request),
         "title": "Webhook deliveries by hour",
         "windows": [
-            {"title": title, "link": f"?window={name}", "active": name == chosen} for name, (title, _) in WINDOWS.items()
+            {"title": title, "link": f"?window={name}", "active": name == chosen} for name, (title, *_) in WINDOWS.items()
         ],
         "tiles": [(name, f"{sum(values):,}") for name, _, values in series],
         "legend": [(name, colour) for name, colour, _ in series],
-        "chart": _chart([f"{hour.start:%b %d, %H:%M}" for hour in hours], series),
+        "chart": _chart([hour.start.strftime(label) for hour in hours], series),
         "is_empty": not any(sum(values) for _, _, values in series),
     }
     return TemplateResponse(request, "webhooks/admin/chart.html", context)

@@ -70,7 +70,7 @@ class WebhookDeliveryAdmin(KeysetAdmin):
         "shown_status",
         "attempts",
         "last_status_code",
-        "last_error",
+        "shown_error",
         "shown_next",
     )
     list_filter = (
@@ -89,7 +89,6 @@ class WebhookDeliveryAdmin(KeysetAdmin):
         "event_type",
         "event_id",
         "shown_status",
-        "is_test",
         "attempts",
         "created_at",
         "shown_next",
@@ -135,6 +134,11 @@ class WebhookDeliveryAdmin(KeysetAdmin):
     def shown_next(self, delivery: WebhookDelivery) -> Any:
         """When, while it is pending."""
         return delivery.next_attempt_at if delivery.status == DeliveryStatus.PENDING else None
+
+    @display(description="last error", empty_value="-")
+    def shown_error(self, delivery: WebhookDelivery) -> str | None:
+        """In a word or two; the page of one says more."""
+        return delivery.last_error.replace("_", " ") or None
 
     @display(description="body")
     def shown_body(self, delivery: WebhookDelivery) -> str:

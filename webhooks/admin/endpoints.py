@@ -18,6 +18,9 @@ from webhooks import services
 from webhooks.choices import DisabledReason
 from webhooks.models import WebhookEndpoint
 
+# Of a URL, where it stands in a list.
+MAX_SHOWN = 34
+
 
 class EndpointStateFilter(DropdownFilter):
     """On, or off and why."""
@@ -41,7 +44,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
     """Endpoints."""
 
     icon = "webhook"
-    list_display = ("shown_url", "shown_owner", "shown_state", "shown_types", "audience", "created_at", "disabled_at")
+    list_display = ("short_url", "shown_owner", "shown_state", "shown_types", "shown_audience", "created_at")
     list_filter = (
         EndpointStateFilter,
         ("audience", ChoicesDropdownFilter),
@@ -60,14 +63,14 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         "description",
         "shown_state",
         "shown_types",
-        "audience",
+        "shown_audience",
         "previous_secret_expires_at",
         "created_at",
         "updated_at",
         "disabled_at",
         "shown_deliveries",
     )
-    readonly_fields = ("shown_url", "shown_owner", "shown_state", "shown_types", "shown_deliveries")
+    readonly_fields = ("shown_url", "shown_owner", "shown_state", "shown_types", "shown_audience", "shown_deliveries")
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Switching many."""
@@ -83,6 +86,11 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         return [one for one in offered if one.method.original_function_name in meant]
 
     @display(description="URL", ordering="url")
+    def short_url(self, endpoint: WebhookEndpoint) -> str:
+        """Its beginning, as lists show it."""
+        return _short(endpoint)
+
+    @display(description="URL")
     def shown_url(self, endpoint: WebhookEndpoint) -> str:
         """Without its query, which may hold a credential."""
         return endpoint.shown_url
@@ -92,15 +100,22 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         """Whose it is."""
         return directory.show("user", endpoint.owner_id, endpoint.owner.get_username())
 
-    @display(description="state", label={"active": "success", "by_owner": "info", "gone": "danger", "failing": "danger"})
+    @display(description="state", label={"active": "success", "switched off": "info", "gone": "danger", "failing": "danger"})
     def shown_state(self, endpoint: WebhookEndpoint) -> str:
         """Active, or why it is not."""
-        return "active" if endpoint.is_active else endpoint.disabled_reason
+        if endpoint.is_active:
+            return "active"
+        return "switched off" if endpoint.disabled_reason == DisabledReason.BY_OWNER else endpoint.disabled_reason
 
     @display(description="events")
     def shown_types(self, endpoint: WebhookEndpoint) -> str:
         """What it gets."""
         return ", ".join(endpoint.event_types)
+
+    @display(description="audience")
+    def shown_audience(self, endpoint: WebhookEndpoint) -> str:
+        """Whose events, in a word."""
+        return endpoint.audience
 
     @display(description="deliveries")
     def shown_deliveries(self, endpoint: WebhookEndpoint) -> Any:
@@ -154,8 +169,13 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         return confirm(request, self, Confirmation(title=title, question=question, button=words, back=back, things=things))
 
 
+def _short(endpoint: WebhookEndpoint) -> str:
+    text = endpoint.shown_url
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
 def _names(ids: Collection[UUID]) -> dict[UUID, str]:
-    return {one.pk: str(one) for one in WebhookEndpoint.objects.filter(pk__in=ids).only("url")}
+    return {one.pk: _short(one) for one in WebhookEndpoint.objects.filter(pk__in=ids).only("url")}
 
 
 def _find(text: str) -> list[UUID]:

@@ -81,6 +81,25 @@ def breaks_off(handler: BaseHTTPRequestHandler) -> None:
 
 
 @dataclass
+class Flood:
+    """Answers 200 with a body of so many bytes; `sent` is how many of each left before the other side hung up."""
+
+    size: int
+    sent: list[int] = field(default_factory=list)
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(self.size))
+        handler.end_headers()
+        sent, chunk = 0, b"x" * 65536
+        with contextlib.suppress(OSError):
+            while sent < self.size:
+                sent += handler.connection.send(chunk[: self.size - sent])
+        self.sent.append(sent)
+        handler.close_connection = True
+
+
+@dataclass
 class Receiver:
     """Answers with the planned behaviours in turn, the last one for good."""
 

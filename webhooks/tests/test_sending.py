@@ -1,15 +1,17 @@
 """Sending: real requests to a real receiver, and what is written down of them."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 from django.core import mail
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from core.tests.support import closed_port
-from webhooks import claims, services
+from webhooks import bell, claims, services
 from webhooks.models import WebhookAttempt, WebhookDelivery
 from webhooks.schedule import DELAYS, MAX_TRIES
 from webhooks.sending import Sender
@@ -284,6 +286,28 @@ class TestTheEnd:
         assert not WebhookAttempt.objects.exists()
 
 
+class TestOutages:
+    def test_an_outage_of_postgresql_is_waited_out_whatever_it_is_called(self, user, receiver, monkeypatch):
+        target = receiver()
+        make_endpoint(user, url=target.url)
+        deliver_to_queue(user)
+        real, failures = claims.claim, [OperationalError(), InterfaceError()]
+
+        def claim(*args, **kwargs):
+            if failures:
+                raise failures.pop()
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(claims, "claim", claim)
+        monkeypatch.setattr(bell, "SWEEP_SECONDS", 0.05)
+        monkeypatch.setattr("webhooks.sending.close_old_connections", lambda: None)
+        sender = Sender()
+        threading.Timer(1.0, sender.stop).start()
+        sender.run()
+        assert failures == []
+        assert the_delivery().status == "succeeded"
+
+
 class TestSharing:
     def test_a_dead_endpoint_does_not_hold_back_another(self, user, other, receiver, settings):
         settings.WEBHOOK_TIMEOUT_SECONDS = 2.0
@@ -300,6 +324,27 @@ class TestSharing:
             sender.settle_finished()
         assert time.monotonic() - began < 2.0
         assert dead.most_at_once <= settings.WEBHOOK_CONCURRENCY_PER_ENDPOINT
+        sender.finish()
+
+    def test_many_new_endpoints_that_hang_do_not_hold_back_one_that_answers(self, user, other, receiver, settings):
+        settings.WEBHOOK_TIMEOUT_SECONDS = 3.0
+        settings.WEBHOOK_CONCURRENCY = 8
+        dead, well = receiver(hangs(5)), receiver()
+        make_endpoint(other, url=well.url)
+        deliver_to_queue(other)
+        sender = Sender()
+        assert sender.drain() == 1
+        for _ in range(12):
+            make_endpoint(user, url=dead.url)
+        deliver_to_queue(user, 3)
+        assert sender.claim_and_start() == 4
+        deliver_to_queue(other, 10)
+        began = time.monotonic()
+        while len(well.seen) < 11 and time.monotonic() - began < 10:
+            sender.claim_and_start()
+            time.sleep(0.01)
+            sender.settle_finished()
+        assert time.monotonic() - began < 2.0
         sender.finish()
 
     def test_one_endpoint_never_has_more_than_its_share_of_slots(self, user, receiver, sender, settings):

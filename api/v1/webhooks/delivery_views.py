@@ -14,7 +14,7 @@ from api.views import GenericViewSet
 from core.exceptions import NotFound
 from core.pagination import KeysetPagination
 from core.permissions import HasScope, IsActiveUser, IsNotGuest
-from webhooks import services
+from webhooks import checks, services
 from webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 MAX_ATTEMPTS = 50
@@ -60,8 +60,14 @@ class WebhookDeliveryViewSet(RetrieveModelMixin, GenericViewSet):
     def get_queryset(self) -> Any:
         """Those of the caller's endpoints, with their last attempts."""
         newest = WebhookAttempt.objects.order_by("-number")[:MAX_ATTEMPTS]
-        mine = WebhookDelivery.objects.visible_to(user_id=self.principal.user_id)
+        mine = WebhookDelivery.objects.visible_to(user_id=self.principal.user_id).select_related("endpoint")
         return mine.prefetch_related(Prefetch("attempt_log", queryset=newest, to_attr="newest_attempts"))
+
+    def get_object(self) -> Any:
+        """One of them. Raises PlatformNeedsSession."""
+        delivery = super().get_object()
+        checks.check_may_read(delivery.endpoint, granting=self.principal)
+        return delivery
 
     @extend_schema(summary="Replay a delivery", request=None, responses={202: shapes.WebhookDeliverySerializer})
     def replay(self, request: Request, **kwargs: Any) -> Response:

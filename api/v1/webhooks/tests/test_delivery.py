@@ -5,7 +5,8 @@ from uuid import uuid4
 import pytest
 
 from api.v1.webhooks.tests.support import LIST, assert_anonymous, assert_lacks_scope, error, of_delivery
-from webhooks.tests.factories import deliver_to_queue, make_due, make_endpoint
+from api_keys.tests.factories import make_key
+from webhooks.tests.factories import deliver_to_queue, end, make_due, make_endpoint
 from webhooks.tests.receiver import answers
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +30,18 @@ def test_the_owner_sees_the_very_body(as_user, as_reading_key, delivery):
     for client in (as_user, as_reading_key):
         data = client.get(of_delivery(delivery)).json()["data"]
         assert (data["body"], data["attempt_log"], data["event_id"]) == (delivery.body, [], str(delivery.event_id))
+
+
+def test_what_an_administrators_endpoint_of_the_whole_platform_sent_is_not_for_keys(api, admin, user, settings):
+    make_endpoint(admin, audience="platform")
+    (delivery,) = deliver_to_queue(user)
+    end(delivery, "failed")
+    key = api.as_key(make_key(admin, scopes=["webhooks:read", "webhooks:write"]).raw)
+    assert error(key.get(of_delivery(delivery))) == (403, "session_required")
+    assert error(key.post(f"{of_delivery(delivery)}replay/")) == (403, "session_required")
+    delivery.refresh_from_db()
+    assert delivery.status == "failed"
+    assert api.as_user(admin).get(of_delivery(delivery)).json()["data"]["body"] == delivery.body
 
 
 def test_and_what_its_attempts_met_with_newest_first_but_no_secret(as_user, user, receiver, sender):
