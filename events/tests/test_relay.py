@@ -275,6 +275,48 @@ class TestLoop:
         assert attempts == [3, 3, 3]
         assert "A consumer of events failed" in caplog.text
 
+    def test_an_event_that_no_consumer_can_take_holds_back_nobody_and_is_tried_again(
+        self, consume, taken, running, monkeypatch, caplog
+    ):
+        healed = threading.Event()
+        monkeypatch.setattr(relay, "SWEEP_SECONDS", 0.05)
+        monkeypatch.setattr(relay, "ASIDE_SECONDS", 1.0)
+
+        def choke(found):
+            write(found)
+            if any(one.seq == 3 for one in found) and not healed.is_set():
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 'no number'::int")
+
+        consume(choke)
+        publish_many(6)
+        running()
+        until(lambda: [seq for _, seq in taken()] == [1, 2, 4, 5, 6], seconds=15)
+        publish()
+        until(lambda: taken()[-1] == (STREAM, 7), seconds=15)
+        assert left() == 1
+        assert f"Event {PendingEvent.objects.get().event_id} could not be handed over" in caplog.text
+        healed.set()
+        until(lambda: [seq for _, seq in taken()] == [1, 2, 3, 4, 5, 6, 7], seconds=15)
+
+    def test_a_consumer_that_fails_for_every_event_is_not_tried_with_each(self, consume, running, monkeypatch, caplog):
+        calls = []
+        monkeypatch.setattr(relay, "SWEEP_SECONDS", 0.05)
+
+        def fail(found):
+            calls.append(len(found))
+            raise Undo
+
+        consume(fail)
+        publish_many(50)
+        one, thread = running()
+        until(lambda: calls.count(1) >= relay.MAX_FAILURES, seconds=15)
+        until(lambda: calls[3 + relay.MAX_FAILURES :], seconds=15)
+        one.stopping.set()
+        thread.join(10)
+        assert calls[: 4 + relay.MAX_FAILURES] == [50] * 3 + [1] * relay.MAX_FAILURES + [50]
+        assert left() == 50
+
     def test_it_stops_when_told_with_work_left_or_without(self, consume, running):
         consume(lambda found: time.sleep(0.05))
         publish_many(2)
