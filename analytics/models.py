@@ -3,18 +3,22 @@
 Users and keys are kept by id, not by foreign key: the log outlives them and its load must not lock them.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from analytics.choices import Cube, Period
 from core.models import UUIDModel
 
 NOBODY = UUID(int=0)
+# A row's id is made in the same breath as its timestamp, by the same clock; this much apart they can be at most.
+ID_SLACK = timedelta(seconds=10)
 
 
 class APILogQuerySet(models.QuerySet["APILog"]):
@@ -23,6 +27,27 @@ class APILogQuerySet(models.QuerySet["APILog"]):
     def visible_to(self, *, user_id: UUID, is_staff: bool) -> Self:
         """One's own; everyone's for staff."""
         return self if is_staff else self.filter(user_id=user_id)
+
+    def with_request_id(self, request_id: str) -> Self:
+        """Those with a request id: by an index where it came with the request, by the key where it is the row's own id."""
+        foreign = models.Q(request_id=request_id) & ~models.Q(request_id=Cast("id", models.TextField()))
+        window = _made_about(request_id)
+        if window is None:
+            return self.filter(foreign)
+        own = models.Q(id=UUID(request_id), request_id=request_id, timestamp__range=window)
+        return self.filter(foreign | own)
+
+
+def _made_about(record_id: str) -> tuple[datetime, datetime] | None:
+    """When a row with this id, written as the log writes its own, can have come; None for any other text."""
+    try:
+        key = UUID(record_id)
+        if str(key) != record_id or key.version != 7:
+            return None
+        made = datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
+        return made - ID_SLACK, made + ID_SLACK
+    except (ValueError, OverflowError):
+        return None
 
 
 class APILog(UUIDModel):

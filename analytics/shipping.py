@@ -1,9 +1,9 @@
 """The shipper: finds spooled lines on this host's disk and loads them, until told to stop.
 
 It needs nothing of the writers: it reads each file from the committed offset to its last whole line, and removes a file that it
-can lock (its writer is gone or went on to another) and that is loaded to its end. Memory is bounded by LOADERS batches of
-MAX_BATCH_BYTES. The marks of files that are still here are renewed now and then, so that housekeeping takes only those of
-files that are gone.
+can lock (its writer is gone or went on to another) and that is loaded to its end. A transaction is bounded by MAX_BATCH_BYTES,
+memory by a chunk of CHUNK_BYTES for each of LOADERS. The marks of files that are still here are renewed now and then, so that
+housekeeping takes only those of files that are gone.
 """
 
 import contextlib
@@ -27,7 +27,9 @@ from analytics.models import SpoolFile
 from core.request_log.spool import READ_BYTES, SUFFIX, whole_lines
 
 log = logging.getLogger(__name__)
-MAX_BATCH_BYTES = 48 << 20
+# About half a million rows: the more at once, the fewer cells a row, and each is written once a batch.
+MAX_BATCH_BYTES = 96 << 20
+CHUNK_BYTES = 8 << 20
 LOADERS = 2
 # A load costs the same for ten rows as for ten thousand: under steady traffic there is one a second, behind a backlog no pause.
 PAUSE_SECONDS = 1.0
@@ -136,10 +138,10 @@ def _groups(files: list[Path]) -> list[list[Path]]:
 def _ship(files: list[Path]) -> int:
     """Load one batch of these files and remove the finished ones; the number of rows."""
     offsets = _offsets(files)
-    chunks = list(_chunks(files, offsets))
+    batch = _Batch(files, offsets)
     rows = 0
-    if chunks:
-        rows = load(chunks)
+    if any(True for _ in batch):
+        rows = load(batch)
         # What is committed counts, not what was read: another loader may have been first with a chunk.
         offsets = _offsets(files)
     for path in files:
@@ -147,20 +149,28 @@ def _ship(files: list[Path]) -> int:
     return rows
 
 
-def _chunks(files: list[Path], offsets: dict[str, int]) -> Iterator[Chunk]:
-    left = MAX_BATCH_BYTES
-    for path in files:
-        if left <= 0:
-            return
-        offset = offsets.get(path.name, 0)
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The chunks that wait in some files, MAX_BATCH_BYTES at most. They are read whenever it is gone through, never held."""
+
+    files: list[Path]
+    offsets: dict[str, int]
+
+    def __iter__(self) -> Iterator[Chunk]:
+        left = MAX_BATCH_BYTES
+        for path in self.files:
+            offset = self.offsets.get(path.name, 0)
+            while data := self._read(path, offset, min(left, CHUNK_BYTES)):
+                yield Chunk(path.name, offset, data)
+                left -= len(data)
+                offset += len(data)
+
+    def _read(self, path: Path, offset: int, limit: int) -> bytes:
         try:
-            data = whole_lines(path, offset, left)
+            return whole_lines(path, offset, limit)
         except FileNotFoundError:
             # Dropped by a writer that had to make room.
-            continue
-        if data:
-            left -= len(data)
-            yield Chunk(path.name, offset, data)
+            return b""
 
 
 def _remove_if_done(path: Path, loaded: int) -> None:

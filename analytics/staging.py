@@ -1,7 +1,5 @@
 """From spooled bytes to the staging table, which refuses what the log could not hold; and parting bad lines from good ones."""
 
-from collections.abc import Sequence
-
 from django.db import DataError, IntegrityError, connection, transaction
 
 from analytics import statements
@@ -15,16 +13,15 @@ def prepare() -> None:
         cursor.execute(statements.PREPARE_STAGING)
 
 
-def fill(data: Sequence[bytes]) -> int:
+def fill(lines: bytes) -> int:
     """Copy whole lines into the staging table; how many. Raises DataError or IntegrityError for a line it refuses."""
     with connection.cursor() as cursor:
         # The driver's own errors come out of a COPY, not Django's.
         with connection.wrap_database_errors, cursor.copy(statements.COPY_STAGING) as copy:
-            for lines in data:
-                copy.write(lines)
+            copy.write(lines)
         copied = int(cursor.rowcount)
     # COPY ends silently at a line that is its end mark.
-    if copied != sum(lines.count(b"\n") for lines in data):
+    if copied != lines.count(b"\n"):
         raise DataError("COPY did not take every line")
     return copied
 
@@ -48,7 +45,7 @@ def _accepted(data: bytes) -> bool:
         return False
     try:
         with transaction.atomic():
-            fill([data])
+            fill(data)
             transaction.set_rollback(True)
     except REFUSALS:
         return False

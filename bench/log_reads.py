@@ -9,6 +9,7 @@ from typing import Any
 
 from django.test import Client
 
+from analytics.models import APILog
 from bench.log_traffic import RARE_ENDPOINT, Traffic
 from users.models import User
 from users.services import sessions
@@ -42,6 +43,7 @@ def _questions(traffic: Traffic, now: datetime) -> dict[str, dict[str, Query]]:
     def window(length: timedelta, **more: Any) -> dict[str, Any]:
         return {"start": (now - length).isoformat(), "end": now.isoformat(), **more}
 
+    known = list(APILog.objects.filter(timestamp__lt=now - timedelta(days=3)).values_list("request_id", flat=True)[:100])
     day, week, month = timedelta(days=1), timedelta(days=7), timedelta(days=30)
     return {
         "summary": {
@@ -68,6 +70,8 @@ def _questions(traffic: Traffic, now: datetime) -> dict[str, dict[str, Query]]:
             "of a rare endpoint": lambda: {"endpoint": RARE_ENDPOINT},
             "with status 5xx": lambda: {"status_class": 5},
             "of a user, with status 5xx": lambda: {"user": draw.choice(traffic.users), "status_class": 5},
+            "of a request id": lambda: {"request_id": draw.choice(known)},
+            "of a request id that nobody had": lambda: {"request_id": f"client-{draw.random()}"},
         },
     }
 

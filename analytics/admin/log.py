@@ -1,6 +1,6 @@
 """The request log as a list that stays fast on any number of rows: see core.admin_pages.keyset."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -10,14 +10,12 @@ from django.urls import reverse
 from unfold.contrib.filters.admin import DropdownFilter
 
 from analytics import selectors
-from analytics.models import APILog
+from analytics.models import ID_SLACK, APILog
 from core.admin_pages import KeysetAdmin, directory
 from core.admin_pages.decorators import display
 from core.admin_pages.filters import AddressFilter, TimeRangeFilter, by
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "OTHER")
-# A row's id is made in the same breath as its timestamp, by the same clock; this much apart they can be at most.
-ID_SLACK = timedelta(seconds=10)
 _STATUS = {"2": (200, 299), "3": (300, 399), "4": (400, 499), "5": (500, 599), "failed": (400, 599)}
 
 
@@ -114,7 +112,7 @@ class APILogAdmin(KeysetAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """The request with an id: the one thing an index finds in free text."""
         text = search_term.strip()
-        return (queryset.filter(request_id=text) if text else queryset), False
+        return (queryset.with_request_id(text) if text else queryset), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> APILog | None:
         """One row. Its id (UUIDv7) tells when it was made, so that one partition is asked, by its key."""

@@ -1,12 +1,16 @@
 """Small things the models promise."""
 
 from datetime import UTC, date, datetime
+from uuid import UUID
 
 import pytest
+from django.db import connection
 
+from analytics import partitions
 from analytics.choices import Cube, Period
 from analytics.models import APILog, Rollup, SpoolFile, UsageStats
-from analytics.tests.factories import log_requests
+from analytics.tests.factories import line, log, log_requests
+from core.ids import uuid7
 
 pytestmark = pytest.mark.django_db
 
@@ -34,3 +38,45 @@ def test_the_log_outlives_the_account_and_its_usage_goes_with_it(user):
     user.delete()
     assert APILog.objects.count() == 2
     assert not UsageStats.objects.exists()
+
+
+class TestARequestId:
+    """Made by the API it is the row's own id; else whatever a client or proxy sent."""
+
+    @staticmethod
+    def found(text):
+        return [(row.pk, row.request_id) for row in APILog.objects.with_request_id(text)]
+
+    def test_of_either_kind_finds_its_requests_and_no_other(self):
+        own, theirs, proxied = uuid7(), uuid7(), uuid7().hex
+        log(
+            line(record_id=own, request_id=own),
+            # A client sent again the id that it was answered with.
+            line(record_id=(again := uuid7()), request_id=own),
+            line(record_id=theirs, request_id="mine"),
+            line(record_id=(hexed := uuid7()), request_id=proxied),
+            line(record_id=(late := uuid7()), request_id="mine"),
+        )
+        assert sorted(self.found(str(own))) == sorted([(own, str(own)), (again, str(own))])
+        assert sorted(self.found("mine")) == sorted([(theirs, "mine"), (late, "mine")])
+        assert self.found(proxied) == [(hexed, proxied)]
+        # The id of a row that came with another.
+        assert self.found(str(theirs)) == []
+        assert self.found(str(own).upper()) == []
+        assert self.found(own.hex) == []
+
+    @pytest.mark.parametrize(
+        "text", ["", "ffffffff-ffff-7fff-bfff-ffffffffffff", "00000000-0000-7000-8000-000000000000", str(UUID(int=7))]
+    )
+    def test_that_no_request_has_finds_none(self, text):
+        log_requests(2)
+        assert self.found(text) == []
+
+    @pytest.mark.parametrize("text", ["mine", "01a1fee3-b27f-7219-9696-f8ed29c52e27"])
+    def test_is_looked_up_by_indexes_alone(self, text):
+        log_requests(1000)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE analytics_apilog")
+        plan = APILog.objects.with_request_id(text)[:26].explain()
+        assert "Seq Scan" not in plan
+        assert plan.count("request_id_idx") == len(partitions.existing())

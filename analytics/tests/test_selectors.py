@@ -126,6 +126,22 @@ def test_rankings_equal_a_recount_busiest_first_and_leave_nobody_out_of_it(traff
     assert all(row["mean_ms"] > 0 for row in found)
 
 
+@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+def test_the_busiest_users_and_keys_are_the_same_read_together_or_apart(traffic, scope):
+    users, keys = selectors.top_callers(LAST_HOUR, scope)
+    assert users == selectors.top(LAST_HOUR, scope, ("user_id",))
+    assert keys == selectors.top(LAST_HOUR, scope, ("api_key_id",))
+
+
+def test_the_busiest_callers_of_an_endpoint_are_ten_at_most_and_those_alike_in_a_steady_order(django_assert_num_queries):
+    callers = [(uuid7(), uuid7()) for _ in range(12)]
+    log(*(line(HOUR_AGO, user_id=user, api_key_id=key, endpoint=CHAT) for user, key in callers))
+    with django_assert_num_queries(1):
+        users, keys = selectors.top_callers(LAST_HOUR, Scope(endpoint=CHAT))
+    assert [row["user_id"] for row in users] == sorted(user for user, _ in callers)[:10]
+    assert [row["api_key_id"] for row in keys] == sorted(key for _, key in callers)[:10]
+
+
 def test_a_ranking_ends_after_ten():
     log(*(line(HOUR_AGO, endpoint=f"/api/v1/chat/{number}/") for number in range(12) for _ in range(number + 1)))
     found = selectors.top(LAST_HOUR, Scope(), ("method", "endpoint"))

@@ -89,6 +89,29 @@ class TestOnePass:
         days = Rollup.objects.filter(cube=Cube.TOTAL, period=Period.DAY)
         assert sum(days.values_list("requests", flat=True)) == 60
 
+    def test_holds_one_chunk_of_a_batch_at_a_time_and_loads_them_all_in_one_transaction(self, spool, monkeypatch):
+        lines = [line() for _ in range(10)]
+        monkeypatch.setattr(shipping, "CHUNK_BYTES", 3 * max(map(len, lines)))
+        staged, stored, store = [], [], loading._store
+        monkeypatch.setattr(loading.staging, "fill", lambda data, fill=loading.staging.fill: staged.append(data) or fill(data))
+        monkeypatch.setattr(loading, "_store", lambda **options: stored.append(len(staged)) or store(**options))
+        path = write(spool, *lines)
+        assert Shipper(spool).ship_once() == 10 == APILog.objects.count()
+        assert b"".join(staged) == b"".join(lines)
+        assert len(staged) >= 4
+        assert max(map(len, staged)) <= shipping.CHUNK_BYTES
+        assert stored == [len(staged)]
+        assert not path.exists()
+
+    def test_a_bad_line_in_a_later_chunk_is_set_aside_and_every_other_is_loaded_once(self, spool, monkeypatch):
+        monkeypatch.setattr(shipping, "CHUNK_BYTES", 1000)
+        path = write(spool, *(line() for _ in range(20)), b"bad\n", *(line() for _ in range(20)))
+        size = path.stat().st_size
+        assert Shipper(spool).ship_once() == 40 == APILog.objects.count()
+        mark = SpoolFile.objects.get()
+        assert (mark.offset, mark.rows, mark.rejected_rows) == (size, 40, 1)
+        assert [bad.read_bytes() for bad in (spool / "rejected").iterdir()] == [b"bad\n"]
+
     def test_an_empty_directory_is_no_work(self, spool):
         assert Shipper(spool).ship_once() == 0
 
@@ -218,6 +241,14 @@ def until(condition, seconds=15.0):
         time.sleep(0.02)
 
 
+def stop_when(shipper, condition):
+    """Stop it also when that never comes: a test fails then and does not hang."""
+    try:
+        until(condition)
+    finally:
+        shipper.stopping.set()
+
+
 @pytest.fixture
 def running(spool):
     """A shipper at work in a thread."""
@@ -278,7 +309,7 @@ class TestRunning:
         load, attempts = shipping.load, []
 
         def away(chunks):
-            attempts.append(len(chunks))
+            attempts.append(len(list(chunks)))
             if len(attempts) < 3:
                 with connections["default"].cursor() as cursor:
                     cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -288,7 +319,7 @@ class TestRunning:
         monkeypatch.setattr(shipping, "PAUSE_SECONDS", 0.05)
         write(spool, line(), line())
         shipper = Shipper(spool)
-        watcher = threading.Thread(target=lambda: (until(lambda: not files(spool)), shipper.stopping.set()))
+        watcher = threading.Thread(target=stop_when, args=(shipper, lambda: not files(spool)))
         watcher.start()
         shipper.run()
         watcher.join()

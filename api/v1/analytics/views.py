@@ -108,6 +108,7 @@ class SummaryView(APIView):
         window = parameters.window_of(serializer.validated_data)
         scope = parameters.scope_of(serializer.validated_data, self.principal)
         totals = selectors.totals(window, scope)
+        users, keys = selectors.top_callers(window, scope)
         return Response(
             {
                 "start": window.start,
@@ -115,8 +116,8 @@ class SummaryView(APIView):
                 **totals,
                 "error_rate": round(totals["errors"] / totals["requests"], 6) if totals["requests"] else None,
                 "top_endpoints": selectors.top(window, scope, ("method", "endpoint")),
-                "top_users": _named_users(selectors.top(window, scope, ("user_id",))),
-                "top_keys": _named_keys(selectors.top(window, scope, ("api_key_id",))),
+                "top_users": _named_users(users),
+                "top_keys": _named_keys(keys),
             }
         )
 
