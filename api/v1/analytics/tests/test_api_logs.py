@@ -7,7 +7,8 @@ import pytest
 
 from analytics.models import APILog
 from analytics.tests.factories import line, log
-from api.v1.analytics.tests.support import BASE, assert_refuses_strangers, data, wrong_fields
+from api.tests.answers import wrong_fields
+from api.v1.analytics.tests.support import BASE, assert_refuses_strangers, data
 from api_keys.tests.factories import make_key
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,9 @@ from django.utils.dateparse import parse_datetime
 from analytics import reading
 from analytics.models import APILog
 from analytics.tests.factories import line, log
+from api.tests.answers import wrong_fields
 from api.v1.analytics import export
-from api.v1.analytics.tests.support import BASE, assert_refuses_strangers, wrong_fields
+from api.v1.analytics.tests.support import BASE, assert_refuses_strangers
 from api_keys.tests.factories import make_key
 
 pytestmark = pytest.mark.django_db

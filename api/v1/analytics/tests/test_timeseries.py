@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics.tests.factories import log_requests
-from api.v1.analytics.tests.support import BASE, assert_refuses_strangers, data, wrong_fields
+from api.tests.answers import wrong_fields
+from api.v1.analytics.tests.support import BASE, assert_refuses_strangers, data
 from api.v1.analytics.tests.test_summary import BAD_FILTERS, BAD_WINDOWS
 from api_keys.tests.factories import make_key
 

@@ -7,7 +7,8 @@ import pytest
 
 from analytics.models import UsageStats
 from analytics.tests.factories import log_requests
-from api.v1.analytics.tests.support import BASE, assert_refuses_strangers, data, error, wrong_fields
+from api.tests.answers import error, wrong_fields
+from api.v1.analytics.tests.support import BASE, assert_refuses_strangers, data
 from api_keys.tests.factories import make_key
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from api.v1.api_keys.tests.support import LIST, assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.api_keys.tests.support import LIST
 from api_keys import services
 from api_keys.material import is_well_formed
 from api_keys.models import APIKey

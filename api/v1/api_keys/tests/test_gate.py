@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
-from api.v1.api_keys.tests.support import detail, error
+from api.tests.answers import error
+from api.v1.api_keys.tests.support import detail
 from api_keys.tests.factories import make_key
 from core.principals import principal_cache
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from api.v1.api_keys.tests.support import LIST, assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.api_keys.tests.support import LIST
 from api_keys import services
 from api_keys.models import APIKey
 from api_keys.tests.factories import make_key

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from api.v1.api_keys.tests.support import assert_anonymous, assert_lacks_scope, detail, error, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.api_keys.tests.support import detail
 from api_keys import services
 from api_keys.models import APIKey
 from api_keys.tests.factories import make_key

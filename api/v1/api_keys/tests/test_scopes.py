@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.v1.api_keys.tests.support import LIST, assert_anonymous, assert_lacks_scope
+from api.tests.answers import assert_anonymous, assert_lacks_scope
+from api.v1.api_keys.tests.support import LIST
 from core import registry
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from api import gate
-from api.v1.api_keys.tests.support import LIST, assert_anonymous, error, wrong_fields
+from api.tests.answers import assert_anonymous, error, wrong_fields
+from api.v1.api_keys.tests.support import LIST
 from api_keys import services
 from api_keys.material import generate
 from api_keys.models import APIKey

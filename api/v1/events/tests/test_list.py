@@ -7,18 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
 from api.v1.events import reading
-from api.v1.events.tests.support import (
-    LIST,
-    ask,
-    assert_anonymous,
-    assert_lacks_scope,
-    error,
-    numbers,
-    position,
-    stream_of,
-    wrong_fields,
-)
+from api.v1.events.tests.support import LIST, ask, numbers, position, stream_of
 from events import selectors
 from events.models import LogState, Stream
 from events.tests.support import forget, publish, publish_many
@@ -45,7 +36,7 @@ class TestWhoMayRead:
 
     def test_a_key_without_the_scope_is_told_which_one(self, as_bare_key, stream):
         publish(stream=stream)
-        assert_lacks_scope(ask(as_bare_key, stream, since=0))
+        assert_lacks_scope(ask(as_bare_key, stream, since=0), "events:read")
 
     def test_an_outsider_and_an_administrator_learn_nothing_of_it(self, as_other, as_admin, stream):
         publish(stream=stream)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.v1.events.tests.support import KINDS, assert_anonymous, assert_lacks_scope
+from api.tests.answers import assert_anonymous, assert_lacks_scope
+from api.v1.events.tests.support import KINDS
 from events import streams
 from events.streams import StreamKind, stream_kinds
 from users.streams import USER
@@ -15,7 +16,7 @@ def test_an_anonymous_caller_is_refused(api):
 
 
 def test_a_key_without_the_scope_is_refused(as_bare_key):
-    assert_lacks_scope(as_bare_key.get(KINDS))
+    assert_lacks_scope(as_bare_key.get(KINDS), "events:read")
 
 
 def test_every_kind_is_listed_and_the_own_stream_is_the_example(as_user, as_reading_key, user):

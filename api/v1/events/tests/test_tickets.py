@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from api import tickets
-from api.v1.events.tests.support import TICKETS, assert_anonymous, assert_lacks_scope, error
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error
+from api.v1.events.tests.support import TICKETS
 from api_keys import services as key_services
 from api_keys.tests.factories import make_key
 from core.principals import Principal, Refusal
@@ -51,7 +52,7 @@ class TestGetting:
         assert kept() == []
 
     def test_a_key_without_the_scope_gets_none(self, as_bare_key):
-        assert_lacks_scope(as_bare_key.post(TICKETS))
+        assert_lacks_scope(as_bare_key.post(TICKETS), "events:read")
         assert kept() == []
 
     def test_a_ticket_is_told_once_and_its_digest_kept_for_thirty_seconds(self, as_user):

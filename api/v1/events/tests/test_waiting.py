@@ -8,8 +8,9 @@ from django.db import connection, connections, transaction
 from django.test import override_settings
 
 import events
+from api.tests.answers import error
 from api.v1.events import waiting
-from api.v1.events.tests.support import ask, error, numbers, position, stream_of
+from api.v1.events.tests.support import ask, numbers, position, stream_of
 from api_keys import services as key_services
 from api_keys.tests.factories import make_key
 from core.redis import breaker, client

@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.v1.webhooks.tests.support import LIST, URL, assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.webhooks.tests.support import LIST, URL
 from api_keys.tests.factories import make_key
 from webhooks import services, signing
 from webhooks.models import WebhookEndpoint

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from api.v1.webhooks.tests.support import LIST, assert_anonymous, assert_lacks_scope, detail, error, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.webhooks.tests.support import LIST, detail
 from webhooks import services
 from webhooks.models import WebhookDelivery
 from webhooks.tests.factories import deliver_to_queue, end, make_endpoint

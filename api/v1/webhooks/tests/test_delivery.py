@@ -4,7 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from api.v1.webhooks.tests.support import LIST, assert_anonymous, assert_lacks_scope, error, of_delivery
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error
+from api.v1.webhooks.tests.support import LIST, of_delivery
 from api_keys.tests.factories import make_key
 from webhooks.tests.factories import deliver_to_queue, end, make_due, make_endpoint
 from webhooks.tests.receiver import answers

@@ -4,7 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from api.v1.webhooks.tests.support import LIST, assert_anonymous, assert_lacks_scope, detail, error, snapshot, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.webhooks.tests.support import LIST, detail, snapshot
 from api_keys.tests.factories import make_key
 from webhooks.models import WebhookDelivery, WebhookEndpoint
 from webhooks.tests.factories import deliver_to_queue, make_endpoint, reload

@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.v1.webhooks.tests.support import LIST, assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.webhooks.tests.support import LIST
 from webhooks import services
 from webhooks.tests.factories import make_endpoint
 

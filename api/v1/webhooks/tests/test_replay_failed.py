@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from api.v1.webhooks.tests.support import assert_anonymous, assert_lacks_scope, detail, error, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.webhooks.tests.support import detail
 from webhooks import services
 from webhooks.models import WebhookDelivery
 from webhooks.tests.factories import deliver_to_queue, end

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from api.v1.webhooks.tests.support import assert_anonymous, assert_lacks_scope, detail, error, snapshot, wrong_fields
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error, wrong_fields
+from api.v1.webhooks.tests.support import detail, snapshot
 from webhooks import signing
 from webhooks.tests.factories import reload
 

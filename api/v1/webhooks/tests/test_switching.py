@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.v1.webhooks.tests.support import assert_anonymous, assert_lacks_scope, detail, error, snapshot
+from api.tests.answers import assert_anonymous, assert_lacks_scope, error
+from api.v1.webhooks.tests.support import detail, snapshot
 from webhooks import services
 from webhooks.models import WebhookDelivery
 from webhooks.tests.factories import deliver_to_queue
