@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("live")]
 
 EXAMPLES = PROJECT / "docs" / "examples"
 PATIENCE = 40.0
-# More than the socket sends again at once: the rest is read over HTTP.
+# More than the socket sends again at once.
 FAR_BEHIND = 2_300
 PUBLISH = """
 import sys, django
@@ -107,7 +107,7 @@ class Person:
 
     @property
     def url(self) -> str:
-        """Sockets and the pages of events are there."""
+        """Where sockets are."""
         return f"http://127.0.0.1:{self.product.address.realtime_port}"
 
     def sign_in(self) -> Any:
@@ -226,26 +226,13 @@ def test_python_has_each_event_once_and_in_order_although_the_server_is_killed(p
     asyncio.run(scenario())
 
 
-def test_python_reads_over_http_what_is_too_far_behind_for_the_socket(person: Person) -> None:
-    person.happen(FAR_BEHIND)
+@pytest.mark.parametrize("position", [("another", 0), (None, 1_000_000), (None, 0)])
+def test_python_loads_anew_where_its_position_means_nothing_or_is_too_far_behind(
+    person: Person, position: tuple[str | None, int]
+) -> None:
+    if position == (None, 0):
+        person.happen(FAR_BEHIND)
 
-    async def scenario() -> None:
-        app = Application(person)
-        await app.client.follow(person.stream, (person.head[0], 0))
-        async with app.running() as task:
-            # What happens while the pages are read waits in the socket.
-            await app.until(lambda: app.seen, task)
-            await asyncio.to_thread(person.happen, 10)
-            await app.caught_up(task)
-            assert app.seen == person.stored(0)
-            assert len(app.seen) >= FAR_BEHIND + 10
-            assert app.resets == []
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("position", [("another", 0), (None, 1_000_000)])
-def test_python_loads_anew_where_its_position_means_nothing(person: Person, position: tuple[str | None, int]) -> None:
     async def scenario() -> None:
         app = Application(person)
         await app.client.follow(person.stream, (position[0] or person.head[0], position[1]))
@@ -420,15 +407,14 @@ def test_javascript_has_each_event_once_and_in_order_although_the_server_is_kill
     assert browser.until("end") == "stopped"
 
 
-def test_javascript_reads_over_http_what_is_too_far_behind_for_the_socket(browser: Browser, person: Person) -> None:
+def test_javascript_loads_anew_when_it_is_too_far_behind_and_follows_from_there(browser: Browser, person: Person) -> None:
     person.happen(FAR_BEHIND)
+    start = person.head[1]
     browser.start(person, {person.stream: [person.head[0], 0]})
-    browser.until("seen.length")
+    browser.until("resets.length")
     person.happen(10)
-    seen = browser.caught_up(person)
-    assert seen == person.stored(0)
-    assert len(seen) >= FAR_BEHIND + 10
-    assert browser.run("resets") == []
+    assert browser.caught_up(person) == person.stored(start)
+    assert browser.run("resets") == [person.stream]
 
 
 def test_javascript_loads_anew_in_another_epoch_and_says_what_may_not_be_followed(browser: Browser, person: Person) -> None:

@@ -7,18 +7,15 @@
 `token()` returns an access token or an API key and is called anew at each connection. `on_event(event)` gets each event once,
 in order: `{"t": type, "s": stream, "seq", "ts": milliseconds, "id", "d": payload}`; it counts as had when `on_event` returned.
 Without a seq it is ephemeral, or `unsubscribed`: the stream may not be followed. `on_reset(stream)` says to load a stream's state
-over REST: at the beginning, and when what was missed cannot be had any more. All three are coroutine functions. Keep
-`client.positions` to go on after a restart of yours: `follow(stream, position)`.
+over REST: at the beginning, and when what was missed cannot be had here (too much, too long ago). All three are coroutine
+functions. Keep `client.positions` to go on after a restart of yours: `follow(stream, position)`.
 """
 
 import asyncio
 import contextlib
 import json
 import random
-import urllib.parse
-import urllib.request
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -96,8 +93,7 @@ class AtelierEvents:
                     silent = False
 
     async def _subscribe(self, socket: ClientConnection, streams: list[str]) -> None:
-        known = {name: self.positions[name] for name in streams}
-        wanted = {name: {"epoch": at[0], "since": at[1]} if at else {} for name, at in known.items()}
+        wanted = {name: {"epoch": at[0], "since": at[1]} if (at := self.positions[name]) else {} for name in streams}
         await socket.send(json.dumps({"id": "sub", "t": "sub", "streams": wanted}))
 
     def _take_hint(self, frame: Frame) -> None:
@@ -126,30 +122,8 @@ class AtelierEvents:
             elif at is not None and found.get("recovered"):
                 for event in found["events"]:
                     await self._event(event)
-            elif at is not None and at[0] == found["epoch"] and at[1] <= found["seq"]:
-                await self._read_pages(name, found)
             else:
                 await self._reset(name, found)
-
-    async def _read_pages(self, stream: str, found: Frame) -> None:
-        """Too far behind for the socket: read what is missing over HTTP. What happens meanwhile waits in the socket."""
-        more = True
-        while more and (at := self.positions.get(stream)) is not None:
-            query = urllib.parse.urlencode({"stream": stream, "epoch": at[0], "since": at[1], "limit": 500})
-            page = await asyncio.to_thread(self._get, f"/api/v1/events/?{query}", await self.token())
-            more = page["meta"]["stream"]["more"]
-            if not page["meta"]["stream"]["recovered"]:
-                await self._reset(stream, found)
-            for row in page["data"]:
-                moment = int(datetime.fromisoformat(row["timestamp"]).timestamp() * 1000)
-                frame = {"t": row["type"], "s": stream, "seq": row["seq"], "ts": moment, "id": row["id"], "d": row["data"]}
-                await self._event(frame)
-
-    def _get(self, path: str, token: str) -> Any:
-        scheme = "ApiKey" if token.startswith("atl_") else "Bearer"
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"{scheme} {token}"})
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return json.load(answer)
 
     async def _event(self, event: Frame) -> None:
         stream, seq, at = event["s"], event.get("seq"), self.positions.get(event["s"])
