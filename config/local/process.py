@@ -10,6 +10,7 @@ refused outside the main thread. https://man7.org/linux/man-pages/man2/PR_SET_PD
 import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -127,11 +128,16 @@ def kill_group(leader: int) -> None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a TCP port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port nobody listens on at this moment, nor on the next one. Raises OSError when none is found.
+
+    Below the range that systems take outgoing connections' ports from, where it could be gone a moment later.
+    """
+    chance = random.SystemRandom()
+    for _ in range(500):
+        port = chance.randrange(20_000, 32_000)
+        if port_is_free(port, host) and port_is_free(port + 1, host):
+            return port
+    raise OSError("no free port was found from 20000 to 32000")
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
