@@ -1,9 +1,9 @@
 """`publish`: an event and its place in the stream, in the caller's transaction.
 
 What a transaction publishes is written by one statement right before it commits (or a savepoint in it begins or ends), sorted by
-stream. The stream's row is locked from then on, so seqs are taken in the order of commits, none is lost to a rollback, the
-lock is held for no longer than the commit takes, and transactions that publish to several streams cannot wait for each other in a
-circle.
+stream. The stream's row is locked from then on, so seqs are taken in the order of commits and none is lost to a rollback. Without
+savepoints after it the lock is held for no longer than the commit takes, and transactions that publish to several streams cannot
+wait for each other in a circle; with them streams are locked in several steps, and PostgreSQL may have to break a circle.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ import threading
 import time
 from typing import Any
 
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.db.backends.postgresql import base
 from psycopg import OperationalError as DriverError
 from psycopg_pool import PoolTimeout
@@ -53,8 +53,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 write()
 
     def commit(self) -> None:
-        """Commit, with what was to be written last."""
-        self.write_ahead()
+        """Commit, with what was to be written last. If that cannot be written, nothing is committed."""
+        try:
+            self.write_ahead()
+        except DatabaseError:
+            # `atomic` rolls back for these, and only for these.
+            raise
+        except BaseException:
+            self.rollback()
+            raise
         super().commit()
 
     def savepoint(self) -> Any:

@@ -181,6 +181,20 @@ class TestTransactions:
             assert lost.seq
         assert stored() == []
 
+    def test_when_writing_breaks_off_at_the_commit_nothing_is_committed_and_the_connection_goes_on(self, monkeypatch):
+        def break_off(*args, **kwargs):
+            raise Undo
+
+        with monkeypatch.context() as patch, listening(channel(STREAM)) as heard:
+            patch.setattr("events.frames.event_frame", break_off)
+            with pytest.raises(Undo), transaction.atomic():
+                Stream.objects.create(key="user:beside", epoch="e", seq=1)
+                events.publish(Happened(1), stream=STREAM)
+            assert heard() == []
+        assert not Stream.objects.filter(key__in=[STREAM, "user:beside"]).exists()
+        assert stored() == []
+        assert publish(2).seq == 1
+
     def test_what_a_transaction_publishes_is_one_statement_however_much(self, django_assert_num_queries):
         # Begin, the statement, commit.
         publish(1)
