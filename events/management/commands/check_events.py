@@ -1,13 +1,13 @@
 """`manage.py check_events`: docs/events.md says what the catalogue of event types says, and the catalogue says everything."""
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 
+from core.snapshot import SnapshotCommand
 from events.catalogue import EventType, event_types, undescribed
 from events.streams import stream_kinds
 
@@ -31,33 +31,23 @@ you do not know. Times are UTC.
 """
 
 
-class Command(BaseCommand):
+class Command(SnapshotCommand):
     """Compares the generated page with docs/events.md; --write makes the new one."""
 
     help = "Check docs/events.md against the catalogue of event types, or write it."
-    requires_system_checks: Any = ()
+    name = "check_events"
+    subject = "The events"
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        """`--write`."""
-        parser.add_argument("--write", action="store_true", help="make the generated page the committed one")
+    def committed(self) -> Path:
+        """The page."""
+        return PAGE
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Check the catalogue, then compare or write."""
+    def make(self) -> tuple[str, str]:
+        """The page, when the catalogue says everything."""
         types = event_types()
         if missing := gaps(types):
             raise CommandError("The catalogue is not whole:\n" + "\n".join(missing))
-        made = page(types)
-        if options["write"]:
-            PAGE.parent.mkdir(exist_ok=True)
-            PAGE.write_text(made)
-            self.stdout.write(f"{PAGE.name} written: {len(types)} types")
-            return
-        kept = PAGE.read_text() if PAGE.is_file() else ""
-        if kept != made:
-            lines = difflib.unified_diff(kept.splitlines(), made.splitlines(), "committed", "generated", lineterm="", n=1)
-            shown = "\n".join(list(lines)[:40])
-            raise CommandError(f"{shown}\nThe events changed. If you mean it: manage.py check_events --write")
-        self.stdout.write(f"Events: {len(types)} types, as committed")
+        return page(types), f"{len(types)} types"
 
 
 def gaps(types: Iterable[EventType]) -> list[str]:
