@@ -131,7 +131,8 @@ class UsageStatsQuerySet(models.QuerySet["UsageStats"]):
 class UsageStats(UUIDModel):
     """One user's use on one UTC day.
 
-    `messages_sent` and `media_sent` are exact and change in the transaction that sends; the rest follows the request log.
+    `messages_sent` and `media_sent` are exact, change in the transaction that sends, and are counted by the day of the user's own
+    time zone; the rest follows the request log.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_constraint=False, related_name="usage_stats")

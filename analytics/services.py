@@ -1,6 +1,7 @@
 """Counters that gate something: exact, in the sending transaction, by one conditional UPSERT. Never derived from the log."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -23,14 +24,22 @@ WHERE user_id = %s AND date = %s
 """
 
 
-def consume_messages(*, user_id: UUID, limit: int, messages: int = 1, media: int = 0) -> int:
-    """Count messages against a user's limit of this UTC day, in the transaction that sends; the day's new total.
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """What was counted: on which day of the user, and that day's new total."""
 
-    Raises DailyMessagesUsedUp, whose `retry_after` is the time until midnight UTC in seconds; nothing is counted then.
+    day: date
+    total: int
+
+
+def consume_messages(*, user_id: UUID, limit: int, messages: int = 1, media: int = 0, zone: tzinfo = UTC) -> Consumed:
+    """Count messages against a user's limit of this day in `zone`, in the transaction that sends.
+
+    Raises DailyMessagesUsedUp, whose `retry_after` is the time until midnight there in seconds; nothing is counted then.
     """
     if messages < 1 or media < 0:
         raise ValueError("count at least one message")
-    now = datetime.now(UTC)
+    now = datetime.now(zone)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             _CONSUME,
@@ -38,9 +47,12 @@ def consume_messages(*, user_id: UUID, limit: int, messages: int = 1, media: int
         )
         row = cursor.fetchone()
     if row is None:
-        midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
-        raise DailyMessagesUsedUp(retry_after=(midnight - now).total_seconds())
-    return int(row[0])
+        midnight = datetime.combine(now.date() + timedelta(days=1), time(), zone)
+        # By way of UTC: within one zone Python subtracts the clock's hands, and a day with a change of clocks has 23 or 25 hours.
+        wait = midnight.astimezone(UTC) - now.astimezone(UTC)
+        message = f"The daily limit of {limit} messages is used up; it resets at {midnight.isoformat()}."
+        raise DailyMessagesUsedUp(message, retry_after=wait.total_seconds())
+    return Consumed(now.date(), int(row[0]))
 
 
 def return_messages(*, user_id: UUID, day: date, messages: int = 1, media: int = 0) -> None:

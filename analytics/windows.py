@@ -33,13 +33,13 @@ class Window:
 
     def segments(self, finest: timedelta = MINUTE) -> list[tuple[Period, datetime, datetime]]:
         """The grains that tile the window, none finer than `finest`, at most five stretches."""
-        step = max(finest, self._finest())
+        step = max(finest, self.finest())
         start, end = floor(self.start, step), ceil(self.end, step)
         tiles: list[tuple[Period, datetime, datetime]] = []
         _tile(tiles, [Period.DAY, Period.HOUR, Period.MINUTE], start, end)
         return tiles
 
-    def _finest(self) -> timedelta:
+    def finest(self) -> timedelta:
         """The finest grain that is kept for all of the window, with an hour in hand for the purge."""
         now = datetime.now(UTC)
         if self.start >= now - timedelta(days=settings.ROLLUP_MINUTE_RETENTION_DAYS) + HOUR:

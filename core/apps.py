@@ -12,7 +12,8 @@ class DomainAppConfig(AppConfig):
     `scopes` maps each API-key scope it declares to what it allows; `admin_scopes` are the ones only administrators may grant.
     `urlconf` is the import path of its URL patterns under `/api/v1/`; `beat_schedule` its Celery beat entries. `stream_kinds` are
     the import paths of the kinds of event stream it owns; `event_consumers` those of functions that take committed events, at
-    least once and in the transaction that marks them taken (events.relay).
+    least once and in the transaction that marks them taken (events.relay). `loops` are those of classes that the relay process
+    runs (core.registry.Loop).
     A product module that is switched off is not installed, so none of these exist for it.
     """
 
@@ -24,6 +25,7 @@ class DomainAppConfig(AppConfig):
     beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {}
     stream_kinds: ClassVar[tuple[str, ...]] = ()
     event_consumers: ClassVar[tuple[str, ...]] = ()
+    loops: ClassVar[tuple[str, ...]] = ()
 
 
 class CoreConfig(DomainAppConfig):

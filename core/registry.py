@@ -1,12 +1,23 @@
-"""What the installed apps declare: scopes, URL patterns, beat entries."""
+"""What the installed apps declare: scopes, URL patterns, beat entries, loops of the relay."""
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from django.apps import apps
+from django.utils.module_loading import import_string
 
 from core.apps import DomainAppConfig
+
+
+class Loop(Protocol):
+    """Work of the relay process: `run` goes on until `stop` is called from another thread."""
+
+    def run(self) -> None:
+        """Work until told to stop."""
+
+    def stop(self) -> None:
+        """End `run` soon."""
 
 
 def domain_apps() -> Iterator[DomainAppConfig]:
@@ -31,3 +42,8 @@ def admin_scopes() -> frozenset[str]:
 def beat_schedule() -> dict[str, dict[str, Any]]:
     """Every declared periodic task."""
     return {name: dict(entry) for config in domain_apps() for name, entry in config.beat_schedule.items()}
+
+
+def loops() -> list[type[Loop]]:
+    """Every declared loop of the relay process."""
+    return [import_string(path) for config in domain_apps() for path in config.loops]

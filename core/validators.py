@@ -25,7 +25,7 @@ def normalize_phone_number(value: str) -> str:
     """
     text = value.strip()
     if len(text) > 32 or not text.startswith("+"):
-        raise ValidationError("Use the international form, for example +14155552671.", code="phone_not_international")
+        raise ValidationError(f"Use the international form{_meant(text)}.", code="phone_not_international")
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException as error:
@@ -33,6 +33,18 @@ def normalize_phone_number(value: str) -> str:
     if not phonenumbers.is_valid_number(number):
         raise ValidationError("No such phone number can exist.", code="phone_not_possible")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _meant(text: str) -> str:
+    """What a number without its plus most likely is, where that is one."""
+    digits = "".join(char for char in text[:32] if char in "0123456789").lstrip("0")
+    try:
+        number = phonenumbers.parse(f"+{digits}", None)
+    except phonenumbers.NumberParseException:
+        return ", for example +14155552671"
+    if not phonenumbers.is_valid_number(number):
+        return ", for example +14155552671"
+    return f"; this may be {phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)}"
 
 
 def validate_e164(value: str) -> None:

@@ -18,6 +18,7 @@ class EventsConfig(DomainAppConfig):
     scopes: ClassVar[Mapping[str, str]] = {
         "events:read": "Follow the streams of events that the owner may follow",
     }
+    loops: ClassVar[tuple[str, ...]] = ("events.relay.Relay",)
     beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {
         "events.keep-partitions": {"task": "events.tasks.keep_partitions", "schedule": 3600.0},
     }

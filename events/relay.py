@@ -87,6 +87,10 @@ class Relay:
                 self._drain()
                 self.stopping.wait(SWEEP_SECONDS)
 
+    def stop(self) -> None:
+        """End `run` soon."""
+        self.stopping.set()
+
     def _drain(self) -> None:
         try:
             while not self.stopping.is_set() and relay_once(skip=self._set_aside()):

@@ -12,6 +12,7 @@ class WebhooksConfig(DomainAppConfig):
     verbose_name = "Webhooks"
     urlconf = "api.v1.webhooks.urls"
     event_consumers: ClassVar[tuple[str, ...]] = ("webhooks.fanout.consume",)
+    loops: ClassVar[tuple[str, ...]] = ("webhooks.sending.Sender",)
     scopes: ClassVar[Mapping[str, str]] = {
         "webhooks:read": "Read the own webhook endpoints and their deliveries",
         "webhooks:write": "Create, change and delete webhook endpoints; replay deliveries",

@@ -11,7 +11,8 @@ from django.utils import timezone
 from core.ids import uuid7
 from events.selectors import StoredEvent
 from events.streams import followers
-from webhooks import bell, selectors
+from webhooks import selectors
+from webhooks.bell import BELL
 from webhooks.models import WebhookDelivery
 from webhooks.selectors import Listener
 
@@ -32,7 +33,7 @@ def consume(events: list[StoredEvent]) -> None:
         WebhookDelivery.objects.bulk_create(chunk, ignore_conflicts=True)
         queued = True
     if queued:
-        bell.ring_after_commit()
+        BELL.ring_after_commit()
 
 
 def body_text(*, kind: str, moment: str, event_id: UUID, stream: str | None, seq: int | None, data: bytes) -> str:

@@ -15,7 +15,8 @@ from core.ids import uuid7
 from core.principals import Principal
 from events import frames
 from users.models import User
-from webhooks import bell, checks, signing
+from webhooks import checks, signing
+from webhooks.bell import BELL
 from webhooks.choices import Audience, DeliveryStatus, DisabledReason
 from webhooks.disabling import cancel_stranded, switch_off
 from webhooks.events import WebhookTest
@@ -180,7 +181,7 @@ def send_test(*, endpoint: WebhookEndpoint, actor: User) -> WebhookDelivery:
             is_test=True,
         )
         _audit("webhook.tested", endpoint, actor, {"delivery": str(delivery.pk)})
-        bell.ring_after_commit()
+        BELL.ring_after_commit()
     return delivery
 
 
@@ -197,7 +198,7 @@ def replay(*, delivery: WebhookDelivery, actor: User) -> WebhookDelivery:
         found.next_attempt_at = timezone.now()
         found.save(update_fields=["status", "tries", "finished_at", "next_attempt_at"])
         _audit("webhook.replayed", endpoint, actor, {"delivery": str(found.pk)})
-        bell.ring_after_commit()
+        BELL.ring_after_commit()
     return found
 
 
@@ -213,7 +214,7 @@ def replay_failed(*, endpoint: WebhookEndpoint, since: datetime, actor: User) ->
             count: int = cursor.rowcount
         if count:
             _audit("webhook.replayed_failed", endpoint, actor, {"since": since.isoformat(), "deliveries": count})
-            bell.ring_after_commit()
+            BELL.ring_after_commit()
     return count
 
 

@@ -22,13 +22,13 @@ def counted(user):
 
 
 def test_the_first_message_of_a_day_makes_the_day(user):
-    assert consume_messages(user_id=user.pk, limit=10) == 1
+    assert consume_messages(user_id=user.pk, limit=10).total == 1
     assert counted(user) == (1, 0)
 
 
 def test_messages_and_media_add_up_and_the_total_comes_back(user):
     consume_messages(user_id=user.pk, limit=10, messages=3, media=1)
-    assert consume_messages(user_id=user.pk, limit=10, messages=2, media=2) == 5
+    assert consume_messages(user_id=user.pk, limit=10, messages=2, media=2).total == 5
     assert counted(user) == (5, 3)
 
 
@@ -40,7 +40,7 @@ def test_past_the_limit_nothing_is_counted_and_it_says_when_to_come_back(user, m
         consume_messages(user_id=user.pk, limit=10, messages=messages)
     assert refusal.value.retry_after == pytest.approx((midnight - datetime.now(UTC)).total_seconds(), abs=5)
     assert counted(user) == (8, 0)
-    assert consume_messages(user_id=user.pk, limit=10, messages=2) == 10
+    assert consume_messages(user_id=user.pk, limit=10, messages=2).total == 10
 
 
 def test_a_first_batch_past_the_limit_makes_no_day(user):
@@ -54,7 +54,7 @@ def test_a_first_batch_past_the_limit_makes_no_day(user):
 def test_each_user_and_day_counts_alone(user, other):
     UsageStats.objects.create(user=user, date=today() - timedelta(days=1), messages_sent=10)
     consume_messages(user_id=other.pk, limit=10, messages=10)
-    assert consume_messages(user_id=user.pk, limit=10) == 1
+    assert consume_messages(user_id=user.pk, limit=10).total == 1
 
 
 @pytest.mark.parametrize(("messages", "media"), [(0, 0), (-1, 0), (1, -1)])
@@ -67,7 +67,7 @@ def test_what_is_given_back_can_be_sent_again_and_never_goes_below_nothing(user)
     consume_messages(user_id=user.pk, limit=5, messages=5, media=2)
     return_messages(user_id=user.pk, day=today(), messages=2, media=1)
     assert counted(user) == (3, 1)
-    assert consume_messages(user_id=user.pk, limit=5, messages=2) == 5
+    assert consume_messages(user_id=user.pk, limit=5, messages=2).total == 5
     return_messages(user_id=user.pk, day=today(), messages=50, media=50)
     assert counted(user) == (0, 0)
 
@@ -98,7 +98,7 @@ def test_of_64_senders_at_once_exactly_a_hundred_messages_pass(user):
             start.wait()
             for _ in range(3):
                 try:
-                    totals.append(consume_messages(user_id=user.pk, limit=100))
+                    totals.append(consume_messages(user_id=user.pk, limit=100).total)
                 except DailyMessagesUsedUp:
                     refused.append(1)
         finally:

@@ -18,6 +18,7 @@ from config.settings.components.telemetry import *  # noqa: F403
 from config.settings.components.unfold import *  # noqa: F403
 from config.settings.components.web import *  # noqa: F403
 from config.settings.components.webhooks import *  # noqa: F403
+from config.settings.components.whatsapp import *  # noqa: F403
 from config.settings.env import env
 
 BASE_DIR = Path(__file__).resolve().parents[2]

@@ -21,8 +21,12 @@ STRING_KEYS = {
     ("api_keys.APIKey", "created_by"): "users.User",
     ("analytics.UsageStats", "user"): "users.User",
     ("webhooks.WebhookEndpoint", "owner"): "users.User",
+    ("whatsapp.Bulk", "user"): "users.User",
+    ("whatsapp.Media", "user"): "users.User",
+    ("whatsapp.Message", "user"): "users.User",
+    ("whatsapp.WhatsAppSession", "user"): "users.User",
 }
-ABOVE_USERS = {"api_keys", "analytics", "webhooks"}
+ABOVE_USERS = {"api_keys", "analytics", "webhooks", "whatsapp"}
 
 
 def _imports(path: Path) -> set[str]:

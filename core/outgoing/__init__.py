@@ -7,6 +7,7 @@ checks. Time is capped over the whole exchange and the body in size.
 
 from core.outgoing.client import OutgoingResponse, check_url, request
 from core.outgoing.exceptions import AddressRefused, OutgoingFailed, OutgoingTimedOut, ResponseTooLarge
+from core.outgoing.multipart import encode as multipart
 
 __all__ = [
     "AddressRefused",
@@ -15,5 +16,6 @@ __all__ = [
     "OutgoingTimedOut",
     "ResponseTooLarge",
     "check_url",
+    "multipart",
     "request",
 ]

@@ -32,20 +32,19 @@ def is_literal(host: str) -> bool:
     return True
 
 
-def resolve(host: str, port: int) -> str:
+def resolve(host: str, port: int, *, trusted: bool = False) -> str:
     """The address to connect to. Raises AddressRefused when any answer is not public, OutgoingFailed when there is none.
 
-    Every answer must be public: a mixed answer is how rebinding begins.
+    Every answer must be public, unless the host is `trusted`: a mixed answer is how rebinding begins.
     """
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     except (OSError, UnicodeError) as error:
-        raise OutgoingFailed("The host name could not be resolved.") from error
+        raise OutgoingFailed("The host name could not be resolved.", unsent=True) from error
     addresses = list(dict.fromkeys(str(answer[4][0]).partition("%")[0] for answer in answers))
     if not addresses:
-        raise OutgoingFailed("The host name has no address.")
-    if f"{host}:{port}" not in settings.OUTGOING_ALLOWED_PRIVATE and not all(
-        is_public(ipaddress.ip_address(address)) for address in addresses
-    ):
+        raise OutgoingFailed("The host name has no address.", unsent=True)
+    trusted = trusted or f"{host}:{port}" in settings.OUTGOING_ALLOWED_PRIVATE
+    if not trusted and not all(is_public(ipaddress.ip_address(address)) for address in addresses):
         raise AddressRefused("The host does not have a public address.")
     return addresses[0]

@@ -41,7 +41,7 @@ class _Reading:
     head_only: bool
 
 
-def request(
+def request(  # noqa: PLR0913 - the options of one call
     method: str,
     url: str,
     *,
@@ -51,8 +51,9 @@ def request(
     max_bytes: int | None = None,
     head_only: bool = False,
     max_redirects: int = 0,
+    trusted: bool = False,
 ) -> OutgoingResponse:
-    """Send a request to a public address.
+    """Send a request to a public address; with `trusted`, to any: the URL is the operator's own, from the settings.
 
     `timeout` caps the whole exchange in seconds, `max_bytes` the body; an encoded (compressed) one is refused. With `head_only`
     the status is what counts: of the body at most the first `max_bytes` are read, as they come, and one that is longer, encoded
@@ -65,7 +66,7 @@ def request(
     sent = dict(headers or {})
     read = _Reading(max_bytes or settings.OUTGOING_MAX_RESPONSE_BYTES, head_only)
     for hop in range(max_redirects + 1):
-        response = _one_hop(method, url, sent, content, deadline, read)
+        response = _one_hop(method, url, sent, content, deadline, read, trusted=trusted and hop == 0)
         location = response.headers.get("location")
         if response.status_code not in _REDIRECTS or not location or hop == max_redirects or method not in ("GET", "HEAD"):
             return OutgoingResponse(response.status_code, response.headers, response.body, time.monotonic() - started, url)
@@ -97,7 +98,7 @@ def _client() -> httpx.Client:
     )
 
 
-def _checked(url: str) -> httpx.URL:
+def _checked(url: str, *, trusted: bool = False) -> httpx.URL:
     _origin(url)
     parsed = httpx.URL(url)
     if parsed.scheme not in ("http", "https") or not parsed.host:
@@ -105,7 +106,7 @@ def _checked(url: str) -> httpx.URL:
     if parsed.userinfo:
         raise AddressRefused("An address may not hold credentials.")
     port = _port(parsed)
-    if port not in _PORTS and f"{parsed.host}:{port}" not in settings.OUTGOING_ALLOWED_PRIVATE:
+    if not trusted and port not in _PORTS and f"{parsed.host}:{port}" not in settings.OUTGOING_ALLOWED_PRIVATE:
         raise AddressRefused("This port cannot be called.")
     return parsed
 
@@ -124,10 +125,10 @@ def _port(url: httpx.URL) -> int:
 
 
 def _one_hop(
-    method: str, url: str, headers: Mapping[str, str], content: bytes | None, deadline: float, read: _Reading
+    method: str, url: str, headers: Mapping[str, str], content: bytes | None, deadline: float, read: _Reading, *, trusted: bool
 ) -> OutgoingResponse:
-    parsed = _checked(url)
-    address = resolve(parsed.host, _port(parsed))
+    parsed = _checked(url, trusted=trusted)
+    address = resolve(parsed.host, _port(parsed), trusted=trusted)
     left = max(0.1, deadline - time.monotonic())
     outgoing = _client().build_request(
         method,
@@ -161,7 +162,8 @@ def _send(outgoing: httpx.Request, url: str, deadline: float, read: _Reading) ->
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
             late = limit.expired or isinstance(error, httpx.TimeoutException)
             reason = "TimeLimit" if limit.expired else type(error).__name__
-            raise (OutgoingTimedOut if late else OutgoingFailed)(f"The request failed: {reason}.") from error
+            kind = OutgoingTimedOut if late else OutgoingFailed
+            raise kind(f"The request failed: {reason}.", unsent=not limit.connected) from error
         if limit.expired and not read.head_only:
             # A body that ends with its connection would look whole.
             raise OutgoingTimedOut("The request failed: TimeLimit.")

@@ -31,6 +31,11 @@ class Deadline:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._timer.cancel()
 
+    @property
+    def connected(self) -> bool:
+        """Whether there ever was a connection to send on."""
+        return self._socket is not None
+
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Remember the newest socket: TLS replaces the one it was laid over."""
         if event in _CONNECTED:

@@ -6,10 +6,14 @@ from core.exceptions import UpstreamFailed
 
 
 class OutgoingFailed(UpstreamFailed):
-    """No usable answer: not resolved, refused, timed out, broken off."""
+    """No usable answer: not resolved, refused, timed out, broken off. `unsent`: surely nothing was sent."""
 
     code = "outgoing_failed"
     permanent: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", *, unsent: bool = False) -> None:
+        super().__init__(message)
+        self.unsent = unsent
 
 
 class OutgoingTimedOut(OutgoingFailed):

@@ -11,7 +11,8 @@ from core.redis import client
 from events.models import PendingEvent
 from events.relay import relay_once
 from users.events import UserCreated
-from webhooks import bell, fanout, services
+from webhooks import fanout, services
+from webhooks.bell import BELL
 from webhooks.models import WebhookDelivery
 from webhooks.tests.factories import deliver_to_queue, make_endpoint, publish
 
@@ -115,10 +116,10 @@ def test_senders_are_rung_after_the_commit(user, django_capture_on_commit_callba
     make_endpoint(user)
     publish(user)
     wake, stopping = threading.Event(), threading.Event()
-    listener = threading.Thread(target=bell.listen, args=(wake, stopping), daemon=True)
+    listener = threading.Thread(target=BELL.listen, args=(wake, stopping), daemon=True)
     listener.start()
     try:
-        while not client().pubsub_numsub(bell.CHANNEL)[0][1]:
+        while not client().pubsub_numsub(BELL.channel)[0][1]:
             stopping.wait(0.01)
         with django_capture_on_commit_callbacks(execute=False) as callbacks:
             relay_once()

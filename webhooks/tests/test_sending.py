@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from core.tests.support import closed_port
-from webhooks import bell, claims, services
+from webhooks import claims, services
 from webhooks.models import WebhookAttempt, WebhookDelivery
 from webhooks.schedule import DELAYS, MAX_TRIES
 from webhooks.sending import Sender
@@ -246,7 +246,7 @@ class TestTheEnd:
         old, new = receiver(answers(410)), receiver()
         made = make_endpoint(user, url=old.url)
         deliver_to_queue(user)
-        sender.claim_and_start()
+        sender.claim()
         services.update_endpoint(endpoint=made.endpoint, actor=user, url=new.url)
         sender.drain()
         assert reload(made.endpoint).is_active
@@ -270,7 +270,7 @@ class TestTheEnd:
     def test_a_delivery_cancelled_while_it_was_under_way_counts_when_it_arrived(self, user, receiver, sender):
         made = make_endpoint(user, url=receiver(hangs(0.3)).url)
         deliver_to_queue(user)
-        sender.claim_and_start()
+        sender.claim()
         services.disable_endpoint(endpoint=made.endpoint, actor=user)
         assert the_delivery().status == "cancelled"
         sender.drain()
@@ -279,7 +279,7 @@ class TestTheEnd:
     def test_an_endpoint_deleted_while_its_delivery_was_under_way_leaves_nothing(self, user, receiver, sender):
         made = make_endpoint(user, url=receiver(hangs(0.3)).url)
         deliver_to_queue(user)
-        sender.claim_and_start()
+        sender.claim()
         services.delete_endpoint(endpoint=made.endpoint, actor=user)
         sender.drain()
         assert not WebhookDelivery.objects.exists()
@@ -299,8 +299,8 @@ class TestOutages:
             return real(*args, **kwargs)
 
         monkeypatch.setattr(claims, "claim", claim)
-        monkeypatch.setattr(bell, "SWEEP_SECONDS", 0.05)
-        monkeypatch.setattr("webhooks.sending.close_old_connections", lambda: None)
+        monkeypatch.setattr("core.dispatcher.SWEEP_SECONDS", 0.05)
+        monkeypatch.setattr("core.dispatcher.close_old_connections", lambda: None)
         sender = Sender()
         threading.Timer(1.0, sender.stop).start()
         sender.run()
@@ -319,7 +319,7 @@ class TestSharing:
         deliver_to_queue(other, 30)
         sender, began = Sender(), time.monotonic()
         while len(well.seen) < 30 and time.monotonic() - began < 10:
-            sender.claim_and_start()
+            sender.claim()
             time.sleep(0.01)
             sender.settle_finished()
         assert time.monotonic() - began < 2.0
@@ -337,11 +337,11 @@ class TestSharing:
         for _ in range(12):
             make_endpoint(user, url=dead.url)
         deliver_to_queue(user, 3)
-        assert sender.claim_and_start() == 4
+        assert sender.claim() == 4
         deliver_to_queue(other, 10)
         began = time.monotonic()
         while len(well.seen) < 11 and time.monotonic() - began < 10:
-            sender.claim_and_start()
+            sender.claim()
             time.sleep(0.01)
             sender.settle_finished()
         assert time.monotonic() - began < 2.0
@@ -365,7 +365,7 @@ class TestSharing:
         sender = Sender()
         assert sender.drain() == 4
         deliver_to_queue(user, 3)
-        assert sender.claim_and_start() == 2
+        assert sender.claim() == 2
         sender.finish()
         assert max(target.most_at_once for target in slow) == 1
 
@@ -399,6 +399,6 @@ class TestSharing:
         make_endpoint(user, url=target.url)
         deliver_to_queue(user)
         sender = Sender()
-        sender.claim_and_start()
+        sender.claim()
         sender.finish()
         assert the_delivery().status == "succeeded"

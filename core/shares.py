@@ -1,7 +1,8 @@
-"""Who may have how many of a sender's slots, so that receivers that hang do not hold back the others.
+"""Who may have how many of a dispatcher's slots, so that receivers that hang do not hold back the others.
 
-An endpoint whose last answer was quick may have `each` slots. One that is new to this process, or was slow, has one; the new ones
-together have half of the slots, the slow ones a quarter. So receivers that hang leave slots to those that are known to be well.
+An endpoint (where a piece of work goes to) whose last answer was quick may have `each` slots. One that is new to this process, or
+was slow, has one; the new ones together have half of the slots, the slow ones a quarter. So receivers that hang leave slots to
+those that are known to be well.
 """
 
 from collections import Counter
@@ -23,7 +24,7 @@ class Offer:
 
 
 class Shares:
-    """The slots of one sender: which endpoints hold how many, and how quick their last answers were."""
+    """The slots of one dispatcher: which endpoints hold how many, and how quick their last answers were."""
 
     def __init__(self, size: int, each: int) -> None:
         self.size = size

@@ -6,8 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks import shares
-from webhooks.shares import Shares
+from core import shares
+from core.shares import Shares
 
 SIZE, EACH = 16, 4
 GOOD = UUID(int=0)

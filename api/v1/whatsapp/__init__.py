@@ -1,0 +1,1 @@
+"""The API of WhatsApp: sessions, messages, and the addresses that gateways call."""

@@ -1,0 +1,43 @@
+"""Bells: waking a loop in another process when there is work. The rows are the truth: a lost ring costs a second."""
+
+import threading
+
+from django.db import transaction
+from redis.exceptions import RedisError
+
+from core.redis import RedisAway, breaker, client
+
+SWEEP_SECONDS = 1.0
+
+
+class Bell:
+    """One bell; `name` is its Redis channel."""
+
+    def __init__(self, name: str) -> None:
+        self.channel = f"atelier:{name}:bell"
+
+    def ring_after_commit(self) -> None:
+        """Wake who listens when the running transaction commits, once however often it is rung there; with Redis away they look
+        by themselves.
+        """
+        if not any(entry[1] == self.ring for entry in transaction.get_connection().run_on_commit):
+            transaction.on_commit(self.ring)
+
+    def ring(self) -> None:
+        """Wake who listens, now."""
+        try:
+            breaker().call(lambda redis: redis.publish(self.channel, b"1"))
+        except RedisAway:
+            return
+
+    def listen(self, wake: threading.Event, stopping: threading.Event) -> None:
+        """Set `wake` at each ring, until `stopping`. Runs in a thread of its own; an outage of Redis is waited out."""
+        while not stopping.is_set():
+            try:
+                with client().pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
+                    pubsub.subscribe(self.channel)
+                    while not stopping.is_set():
+                        if pubsub.get_message(timeout=SWEEP_SECONDS) is not None:
+                            wake.set()
+            except (RedisError, OSError):
+                stopping.wait(SWEEP_SECONDS)

@@ -1,0 +1,194 @@
+"""What files may be sent, told by their content and by nothing their sender says; and where they are kept.
+
+The kinds and types are those that WhatsApp takes. Pictures are decoded and made anew: what hides behind their pixels is gone.
+"""
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core.ids import uuid7
+from modules.whatsapp.choices import MessageType
+
+MAX_PIXELS = 40_000_000
+MAX_SIDE = 4096
+MAX_NAME = 120
+_EXTENSIONS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "video/mp4": "mp4",
+    "video/3gpp": "3gp",
+    "audio/ogg": "ogg",
+    "audio/mpeg": "mp3",
+    "audio/amr": "amr",
+    "audio/aac": "aac",
+    "audio/mp4": "m4a",
+    "application/pdf": "pdf",
+    "text/plain": "txt",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+}
+_OFFICE = {
+    "word/": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xl/": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "ppt/": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+}
+TYPES = {
+    MessageType.IMAGE: "JPEG or PNG",
+    MessageType.VIDEO: "MP4 or 3GP",
+    MessageType.AUDIO: "Ogg, MP3, M4A, AAC or AMR",
+    MessageType.DOCUMENT: "PDF, DOCX, XLSX, PPTX or plain text",
+}
+# Browsers take text that begins like this for a page with scripts.
+_MARKUP = (b"<!", b"<html", b"<script", b"<svg", b"<?xml", b"<head", b"<body", b"<iframe")
+
+
+class FileRefused(Exception):
+    """A file that may not be sent: `code` is stable, the message is for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file as it will be kept: its content, what it is, and a name that fits."""
+
+    content: bytes
+    mime_type: str
+    filename: str
+
+
+def check(kind: MessageType, content: bytes, filename: str = "") -> Checked:
+    """What a file is. Raises FileRefused unless it is of the kind it is to be sent as."""
+    if not content:
+        raise FileRefused("media_empty", "The file is empty.")
+    mime_type = _sniff(kind, content)
+    if mime_type is None:
+        raise FileRefused("media_type_refused", f"The content of the file is not {TYPES[kind]}.")
+    if kind == MessageType.IMAGE:
+        content = _made_anew(content)
+    return Checked(content, mime_type, _name(filename, _EXTENSIONS[mime_type]))
+
+
+def store(checked: Checked) -> str:
+    """Keep a file under a name of ours; the name."""
+    extension = _EXTENSIONS[checked.mime_type]
+    name = f"whatsapp/{timezone.now():%Y/%m/%d}/{uuid7()}.{extension}"
+    return default_storage.save(name, ContentFile(checked.content))
+
+
+def read(name: str) -> bytes | None:
+    """The content of a kept file; None when it is not there any more."""
+    try:
+        with default_storage.open(name) as file:
+            content: bytes = file.read()
+            return content
+    except FileNotFoundError:
+        return None
+
+
+def remove(name: str) -> None:
+    """Remove a kept file. Twice is harmless."""
+    default_storage.delete(name)
+
+
+def _sniff(kind: MessageType, content: bytes) -> str | None:
+    found = {
+        MessageType.IMAGE: _image,
+        MessageType.VIDEO: _video,
+        MessageType.AUDIO: _audio,
+        MessageType.DOCUMENT: _document,
+    }[kind]
+    return found(content)
+
+
+def _image(content: bytes) -> str | None:
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    return "image/png" if content.startswith(b"\x89PNG\r\n\x1a\n") else None
+
+
+def _video(content: bytes) -> str | None:
+    if content[4:8] != b"ftyp":
+        return None
+    brand = content[8:12]
+    if brand.startswith(b"3gp"):
+        return "video/3gpp"
+    return "video/mp4" if brand[:3] in (b"mp4", b"iso", b"avc", b"M4V", b"das", b"MSN") else None
+
+
+def _audio(content: bytes) -> str | None:
+    if content.startswith(b"OggS"):
+        return "audio/ogg"
+    if content.startswith(b"#!AMR"):
+        return "audio/amr"
+    if content[4:8] == b"ftyp" and content[8:11] in (b"M4A", b"mp4", b"iso"):
+        return "audio/mp4"
+    if content.startswith(b"ID3"):
+        return "audio/mpeg"
+    # An ADTS or MPEG frame begins with eleven set bits; the layer tells them apart.
+    if len(content) > 1 and content[0] == 0xFF and content[1] & 0xE0 == 0xE0:
+        return "audio/aac" if content[1] & 0x06 == 0 else "audio/mpeg"
+    return None
+
+
+def _document(content: bytes) -> str | None:
+    if content.startswith(b"%PDF-"):
+        return "application/pdf"
+    if content.startswith(b"PK\x03\x04"):
+        return _office(content)
+    if b"\x00" in content or content.lstrip()[:16].lower().startswith(_MARKUP):
+        return None
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return "text/plain"
+
+
+def _office(content: bytes) -> str | None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return None
+    # Macros are programs.
+    if "[Content_Types].xml" not in names or any(name.endswith("vbaProject.bin") for name in names):
+        return None
+    return next((kind for folder, kind in _OFFICE.items() if any(name.startswith(folder) for name in names)), None)
+
+
+def _made_anew(content: bytes) -> bytes:
+    """The picture's pixels, upright, as JPEG or PNG; nothing else of it."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise FileRefused("media_too_large", "The picture has too many pixels.")
+            kind = image.format
+            upright = ImageOps.exif_transpose(image)
+            upright.thumbnail((MAX_SIDE, MAX_SIDE))
+            out = io.BytesIO()
+            if kind == "JPEG":
+                upright.convert("RGB").save(out, "JPEG", quality=90)
+            else:
+                upright.convert("RGBA").save(out, "PNG")
+            return out.getvalue()
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise FileRefused("media_type_refused", "The picture cannot be decoded.") from error
+
+
+def _name(given: str, extension: str) -> str:
+    """A name that fits the content: no path, no control characters, our ending."""
+    base = given.replace("\\", "/").rpartition("/")[2]
+    base = "".join(char for char in base if char.isprintable() and char not in '<>:"|?*').strip(" .")
+    stem = base.rpartition(".")[0] or base or "file"
+    return f"{stem[: MAX_NAME - len(extension) - 1]}.{extension}"

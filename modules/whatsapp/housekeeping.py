@@ -1,0 +1,106 @@
+"""What time does: messages that waited too long fail, files and old rows go, bulks that nobody ended end."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from modules.whatsapp import files, telling
+from modules.whatsapp.choices import BulkStatus, MediaStatus, MessageStatus
+from modules.whatsapp.models import Bulk, Media, Message
+from modules.whatsapp.outcomes import finish_bulks, give_units_back
+
+BATCH = 500
+INBOX_DAYS = 7
+# What never left the queue, and why it never will.
+ENDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "expired": ("The message waited longer than it may.", {"expires_at__lt": None}),
+    "account_inactive": ("The account was deactivated.", {"user__is_active": False}),
+}
+_DELETE_EVENTS = """
+DELETE FROM whatsapp_inboundevent WHERE id = ANY(ARRAY(
+  SELECT id FROM whatsapp_inboundevent WHERE processed_at < %s ORDER BY processed_at LIMIT %s
+))
+"""
+_DELETE_MESSAGES = """
+WITH old AS (
+  SELECT id FROM whatsapp_message WHERE created_at < %s AND status NOT IN ('queued', 'sending') ORDER BY created_at LIMIT %s
+  FOR UPDATE SKIP LOCKED
+), log AS (
+  DELETE FROM whatsapp_messageattempt WHERE message_id IN (SELECT id FROM old)
+)
+DELETE FROM whatsapp_message WHERE id IN (SELECT id FROM old)
+"""
+
+
+def expire() -> int:
+    """Fail queued messages that are past their time, or whose account is off; how many."""
+    return _end("expired") + _end("account_inactive")
+
+
+def _end(code: str) -> int:
+    sentence, condition = ENDS[code]
+    total = 0
+    while True:
+        now = timezone.now()
+        wanted = {name: now if value is None else value for name, value in condition.items()}
+        with transaction.atomic():
+            waiting = Message.objects.filter(status=MessageStatus.QUEUED, **wanted).order_by("pk")
+            found = list(waiting.select_for_update(no_key=True, of=("self",), skip_locked=True)[:BATCH])
+            for message in found:
+                message.status, message.error_code, message.error_message = MessageStatus.FAILED, code, sentence
+                message.finished_at = now
+            Message.objects.bulk_update(found, ["status", "error_code", "error_message", "finished_at"])
+            give_units_back(found)
+            finish_bulks({message.bulk_id for message in found if message.bulk_id is not None})
+            for message in found:
+                telling.message_changed(message, now)
+        total += len(found)
+        if len(found) < BATCH:
+            return total
+
+
+def finish() -> int:
+    """End bulks whose last messages two processes settled at the same time; how many."""
+    return finish_bulks(Bulk.objects.filter(status=BulkStatus.RUNNING).values_list("pk", flat=True)[:BATCH])
+
+
+def purge() -> int:
+    """Remove files past their retention, and rows that have no use any more; how many."""
+    return _purge_files() + _purge_inbox() + _purge_messages()
+
+
+def _purge_files() -> int:
+    before = timezone.now() - timedelta(days=settings.WHATSAPP_MEDIA_RETENTION_DAYS)
+    total = 0
+    while True:
+        # The row is changed before the file is removed: killed in between, a file is left that nobody can reach.
+        found = list(Media.objects.filter(created_at__lt=before).exclude(file="").values_list("pk", "file")[:BATCH])
+        Media.objects.filter(pk__in=[pk for pk, _ in found]).update(status=MediaStatus.EXPIRED, file="")
+        for _, name in found:
+            files.remove(name)
+        total += len(found)
+        if len(found) < BATCH:
+            return total
+
+
+def _purge_inbox() -> int:
+    return _delete(_DELETE_EVENTS, timezone.now() - timedelta(days=INBOX_DAYS))
+
+
+def _purge_messages() -> int:
+    if not settings.WHATSAPP_MESSAGE_RETENTION_DAYS:
+        return 0
+    return _delete(_DELETE_MESSAGES, timezone.now() - timedelta(days=settings.WHATSAPP_MESSAGE_RETENTION_DAYS))
+
+
+def _delete(statement: str, before: datetime) -> int:
+    total: int = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [before, BATCH])
+            total += cursor.rowcount
+            if cursor.rowcount < BATCH:
+                return total

@@ -1,0 +1,252 @@
+"""The keeper: brings each session from where it stands at its gateway to where its owner wants it, and looks again.
+
+What others leave to people it does by itself: codes that were never fetched, sessions stuck while starting, failed ones, and
+those that a phone unlinked while we thought them connected.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from core.bell import Bell
+from core.dispatcher import Dispatcher
+from modules.whatsapp import bell, telling
+from modules.whatsapp.choices import SessionStatus, Wish
+from modules.whatsapp.gateways import gateway
+from modules.whatsapp.gateways.base import GatewayError, Link, Standing, Verdict
+from modules.whatsapp.links import link_of
+from modules.whatsapp.models import WhatsAppSession
+
+log = logging.getLogger(__name__)
+SLOTS = 8
+LEASE = timedelta(seconds=120)
+# A gateway bounces between working and starting when it reconnects: nobody is told of less.
+BOUNCE = timedelta(seconds=30)
+STUCK = timedelta(minutes=2)
+# A code that nobody scans is given up.
+UNSCANNED = timedelta(minutes=15)
+CARE = {
+    SessionStatus.CONNECTING: timedelta(seconds=2),
+    SessionStatus.QR_READY: timedelta(seconds=5),
+    SessionStatus.CONNECTED: timedelta(seconds=60),
+    SessionStatus.ACTION_REQUIRED: timedelta(minutes=5),
+    SessionStatus.DISCONNECTED: timedelta(seconds=2),
+    SessionStatus.FAILED: timedelta(seconds=5),
+}
+MAX_PAUSE = timedelta(minutes=10)
+_CLAIM = """
+UPDATE whatsapp_whatsappsession SET care_due_at = %(lease)s WHERE id = ANY(ARRAY(
+  SELECT id FROM whatsapp_whatsappsession WHERE care_due_at <= %(now)s ORDER BY care_due_at LIMIT %(limit)s
+  FOR NO KEY UPDATE SKIP LOCKED
+)) RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """A session to look after, as it was when it was taken."""
+
+    session_id: UUID
+    driver: str
+    link: Link
+    wish: str
+    restart: bool
+    since: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the gateway said: where the session stands, or what went wrong."""
+
+    care: Care
+    standing: Standing | None = None
+    error: GatewayError | None = None
+
+
+class SessionKeeper(Dispatcher[Care, Finding]):
+    """Looks after sessions."""
+
+    bell: ClassVar[Bell] = bell.SESSIONS
+    name = "whatsapp-sessions"
+
+    def __init__(self) -> None:
+        super().__init__(size=SLOTS, patience=60.0)
+        self._free = SLOTS
+
+    def claim(self) -> int:
+        """Take sessions whose time has come."""
+        taken = claim(self._free) if self._free > 0 else []
+        self._free -= len(taken)
+        return self.start(taken)
+
+    def attempt(self, claim: Care) -> Finding:
+        """Ask the gateway, or tell it."""
+        return look_after(claim)
+
+    def settle(self, outcomes: Sequence[Finding]) -> None:
+        """What the gateway said."""
+        for finding in outcomes:
+            settle(finding)
+
+    def give_back(self, claims: Sequence[Care]) -> None:
+        """They are due at once."""
+        WhatsAppSession.objects.filter(pk__in=[one.session_id for one in claims]).update(care_due_at=timezone.now())
+
+    def settled(self, outcome: Finding) -> None:
+        """A slot is free."""
+        self._free += 1
+
+    def rest(self) -> float:
+        """Codes are scanned while a person waits."""
+        return 0.5
+
+
+def claim(limit: int) -> list[Care]:
+    """Take up to `limit` sessions that are due."""
+    now = timezone.now()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, {"now": now, "lease": now + LEASE, "limit": limit})
+            keys = [row[0] for row in cursor.fetchall()]
+        return [care_of(session) for session in WhatsAppSession.objects.filter(pk__in=keys)]
+
+
+def care_of(session: WhatsAppSession) -> Care:
+    """What is to be done with a session as it stands."""
+    return Care(
+        session_id=session.pk,
+        driver=session.driver,
+        link=link_of(session),
+        wish=Wish.STOPPED if session.is_suspended and session.wish == Wish.CONNECTED else session.wish,
+        restart=session.restart_wanted,
+        since=session.status_changed_at,
+        due_at=session.care_due_at or timezone.now(),
+    )
+
+
+def look_after(care: Care) -> Finding:
+    """Ask or tell the gateway. Raises nothing."""
+    try:
+        return Finding(care, _step(care))
+    except GatewayError as error:
+        return Finding(care, error=error)
+    except Exception:
+        log.exception("Session %s could not be looked after", care.session_id)
+        return Finding(care, error=GatewayError(Verdict.RETRY, "internal", "Something of ours failed."))
+
+
+def _step(care: Care) -> Standing:
+    driver, status = gateway(care.driver), care.link.status
+    if care.wish != Wish.CONNECTED:
+        driver.stop(care.link, forget=care.wish == Wish.LOGGED_OUT)
+        return Standing(SessionStatus.DISCONNECTED)
+    if not driver.is_configured(care.link.secrets):
+        return Standing(SessionStatus.ACTION_REQUIRED, reason="not_configured", detail="The driver lacks its credentials.")
+    age = timezone.now() - care.since
+    if care.restart or status == SessionStatus.FAILED or (status == SessionStatus.CONNECTING and age > STUCK):
+        return driver.restart(care.link)
+    if status == SessionStatus.DISCONNECTED:
+        return driver.start(care.link)
+    return driver.status(care.link)
+
+
+def settle(finding: Finding) -> None:
+    """Write down where a session stands, tell its owner when that is news, and say when to look again."""
+    care = finding.care
+    with transaction.atomic():
+        session = WhatsAppSession.objects.select_for_update(no_key=True, of=("self",)).filter(pk=care.session_id).first()
+        if session is None:
+            return
+        current = care_of(session)
+        if (current.wish, current.restart) != (care.wish, care.restart) or session.driver != care.driver:
+            # The owner wants something else by now.
+            session.care_due_at = timezone.now()
+            session.save(update_fields=["care_due_at", "updated_at"])
+            return
+        before = session.status, session.status_reason, session.qr_code, session.pairing_code, session.phone_number
+        if finding.standing is not None:
+            _stand(session, finding.standing)
+        elif finding.error is not None:
+            _fail(session, finding.error)
+        session.save()
+        after = session.status, session.status_reason, session.qr_code, session.pairing_code, session.phone_number
+        if after != before:
+            telling.session_changed(session)
+        if session.status == SessionStatus.CONNECTED and before[0] != SessionStatus.CONNECTED:
+            bell.MESSAGES.ring_after_commit()
+
+
+def _stand(session: WhatsAppSession, standing: Standing) -> None:
+    now, status = timezone.now(), standing.status
+    age = now - session.status_changed_at
+    session.restart_wanted = False
+    if session.status == SessionStatus.CONNECTED and status == SessionStatus.CONNECTING and _bounces(session, now):
+        session.care_due_at = now + CARE[SessionStatus.CONNECTING]
+        return
+    if session.status == SessionStatus.CONNECTED and status in (SessionStatus.DISCONNECTED, SessionStatus.QR_READY):
+        standing = _unlinked(session, standing)
+    if session.status == SessionStatus.QR_READY and status == SessionStatus.QR_READY and age > UNSCANNED:
+        session.wish, status = Wish.STOPPED, SessionStatus.DISCONNECTED
+        standing = Standing(status, reason="qr_expired", detail="Nobody scanned the code; open the session again.")
+    if session.status != status:
+        session.status, session.status_changed_at = status, now
+    session.status_reason, session.status_detail = standing.reason[:64], standing.detail[:255]
+    session.care_failures = session.care_failures + 1 if status == SessionStatus.FAILED else 0
+    if status == SessionStatus.QR_READY:
+        session.qr_code = standing.qr_code or session.qr_code
+        session.pairing_code = standing.pairing_code or session.pairing_code
+    else:
+        session.qr_code = session.pairing_code = ""
+    if status == SessionStatus.CONNECTED:
+        session.connected_at = session.connected_at or now
+        session.last_active_at = now
+        session.phone_number = standing.phone_number or session.phone_number
+        session.display_name = standing.display_name or session.display_name
+    else:
+        session.connected_at = None
+    wanted = session.wish == Wish.CONNECTED and not session.is_suspended
+    wait = _patience(session) if status == SessionStatus.FAILED else CARE[status]
+    if gateway(session.driver).is_immediate and status == SessionStatus.QR_READY:
+        wait = timedelta(seconds=0.5)
+    session.care_due_at = now + wait if wanted else None
+
+
+def _bounces(session: WhatsAppSession, now: datetime) -> bool:
+    """Whether a connected session was seen connected a moment ago."""
+    return session.last_active_at is not None and now - session.last_active_at < BOUNCE + CARE[SessionStatus.CONNECTED]
+
+
+def _unlinked(session: WhatsAppSession, standing: Standing) -> Standing:
+    detail = "The phone unlinked this session; scan a new code." if session.wish == Wish.CONNECTED else ""
+    return Standing(
+        standing.status,
+        qr_code=standing.qr_code,
+        pairing_code=standing.pairing_code,
+        reason="unlinked" if detail else "",
+        detail=detail,
+    )
+
+
+def _fail(session: WhatsAppSession, error: GatewayError) -> None:
+    now = timezone.now()
+    session.care_failures += 1
+    session.status_reason, session.status_detail = error.code[:64], error.message[:255]
+    if error.verdict in (Verdict.ACTION, Verdict.FAIL) and session.status != SessionStatus.ACTION_REQUIRED:
+        session.status, session.status_changed_at = SessionStatus.ACTION_REQUIRED, now
+    elif session.care_failures >= 5 and session.status in (SessionStatus.CONNECTING, SessionStatus.QR_READY):
+        session.status, session.status_changed_at = SessionStatus.FAILED, now
+    if session.wish != Wish.CONNECTED:
+        # What cannot be told to stop is stopped as far as we are concerned; it is told again.
+        session.status, session.status_changed_at = SessionStatus.DISCONNECTED, now
+    session.care_due_at = now + _patience(session)
+
+
+def _patience(session: WhatsAppSession) -> timedelta:
+    return min(timedelta(seconds=2 ** min(session.care_failures, 12)), MAX_PAUSE)

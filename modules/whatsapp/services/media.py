@@ -1,0 +1,80 @@
+"""Taking files: uploaded, or to be fetched from a URL."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import BinaryIO
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from core import outgoing
+from core.exceptions import Conflict, Invalid
+from modules.whatsapp import bell, files
+from modules.whatsapp.choices import MediaStatus, MessageStatus, MessageType
+from modules.whatsapp.models import Media, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a file is to come from: an upload of `size` bytes, or a URL."""
+
+    kind: MessageType
+    filename: str = ""
+    upload: BinaryIO | None = None
+    size: int = 0
+    url: str = ""
+
+
+def take(*, user_id: UUID, source: Source) -> Media:
+    """Keep what is uploaded, or have the URL fetched. Raises Invalid."""
+    if source.upload is not None:
+        return upload(user_id=user_id, kind=source.kind, content=source.upload, size=source.size, filename=source.filename)
+    return from_url(user_id=user_id, kind=source.kind, url=source.url, filename=source.filename)
+
+
+def upload(*, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str) -> Media:
+    """Check and keep a file. Raises Invalid."""
+    if size > settings.WHATSAPP_MAX_MEDIA_BYTES:
+        raise Invalid.field("file", f"At most {settings.WHATSAPP_MAX_MEDIA_BYTES // 1_048_576} MB.", "media_too_large")
+    try:
+        checked = files.check(kind, content.read(), filename)
+    except files.FileRefused as error:
+        raise Invalid.field("file", error.message, error.code) from error
+    media: Media = Media.objects.create(
+        user_id=user_id,
+        kind=kind,
+        file=files.store(checked),
+        filename=checked.filename,
+        mime_type=checked.mime_type,
+        size=len(checked.content),
+        sha256=sha256(checked.content).hexdigest(),
+    )
+    return media
+
+
+def from_url(*, user_id: UUID, kind: MessageType, url: str, filename: str = "") -> Media:
+    """Have a file fetched, in the caller's transaction: at once refused is only what can be told from the URL. Raises Invalid."""
+    try:
+        outgoing.check_url(url)
+    except outgoing.OutgoingFailed as error:
+        raise Invalid.field("url", error.message, error.stable_code) from error
+    media: Media = Media.objects.create(
+        user_id=user_id, kind=kind, status=MediaStatus.PENDING, source_url=url, filename=filename[: files.MAX_NAME]
+    )
+    bell.FILES.ring_after_commit()
+    return media
+
+
+def delete(*, media: Media) -> None:
+    """Remove a file; messages that were sent with it stay. Raises Conflict while one waits for it. Twice is harmless."""
+    with transaction.atomic():
+        found = Media.objects.select_for_update(of=("self",)).filter(pk=media.pk).first()
+        if found is None:
+            return
+        if Message.objects.filter(media=found, status__in=(MessageStatus.QUEUED, MessageStatus.SENDING)).exists():
+            raise Conflict("A message with this file is still waiting.", code="media_in_use")
+        name = found.file.name
+        found.delete()
+        if name:
+            transaction.on_commit(lambda: files.remove(name))

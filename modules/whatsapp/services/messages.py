@@ -1,0 +1,214 @@
+"""Accepting messages, and taking them back or sending them again.
+
+What is accepted is counted, written and told of in one transaction; the gateway is not spoken to here.
+"""
+
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Subquery
+from django.utils import timezone
+
+from analytics.services import consume_messages
+from core import audit
+from core.exceptions import Invalid
+from core.ids import uuid7
+from modules.whatsapp import bell, telling
+from modules.whatsapp.attempting import window_open
+from modules.whatsapp.choices import MEDIA_TYPES, RETRYABLE, MediaStatus, MessageStatus, MessageType, Wish
+from modules.whatsapp.exceptions import (
+    MediaGone,
+    MessageNotCancellable,
+    MessageNotRetryable,
+    NotSupported,
+    RecipientOptedOut,
+    SessionMissing,
+    SessionSuspended,
+    WindowClosed,
+)
+from modules.whatsapp.gateways import gateway
+from modules.whatsapp.models import Contact, Media, Message, WhatsAppSession
+from modules.whatsapp.optouts import cancel as take_back
+from modules.whatsapp.services.media import Source, take
+from users.models import User
+
+MAX_AHEAD = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be sent, apart from to whom. `media` is a kept file, or where one is to come from."""
+
+    kind: MessageType
+    content: str = ""
+    template: Mapping[str, Any] | None = None
+    media: Media | Source | None = None
+    send_at: datetime | None = None
+    client_reference: str = ""
+    reply_to: str = ""
+
+
+def send(*, user_id: UUID, environment: str, recipient: str, draft: Draft) -> Message:
+    """Accept a message to a number in E.164.
+
+    Raises SessionMissing, SessionSuspended, RecipientOptedOut, WindowClosed, NotSupported, MediaGone, Invalid, and
+    analytics.exceptions.DailyMessagesUsedUp. Publishes whatsapp.message.queued.
+    """
+    check_time(draft.send_at)
+    with transaction.atomic():
+        session = sending_session(user_id, environment, recipient)
+        check_draft(session, draft)
+        if session.opted_out:
+            raise RecipientOptedOut
+        windowed = gateway(session.driver).capabilities.window and draft.kind != MessageType.TEMPLATE
+        if windowed and not window_open(session.last_inbound_at, draft.send_at):
+            raise WindowClosed
+        consumed = consume_messages(
+            user_id=user_id,
+            limit=session.user.max_messages_per_day,
+            media=int(draft.kind in MEDIA_TYPES),
+            zone=zone_of(session.zone),
+        )
+        if isinstance(draft.media, Source):
+            draft = replace(draft, media=take(user_id=user_id, source=draft.media))
+        message = build(session, recipient, draft, day=consumed.day)
+        message.save(force_insert=True)
+        telling.message_queued(message)
+        bell.MESSAGES.ring_after_commit()
+    return message
+
+
+def sending_session(user_id: UUID, environment: str, recipient: str = "") -> Any:
+    """The session that messages go by, with what accepting one asks of it: `opted_out`, `last_inbound_at`, `zone`.
+
+    Raises SessionMissing, SessionSuspended.
+    """
+    contacts = Contact.objects.filter(session=OuterRef("pk"), phone_number=recipient)
+    found = WhatsAppSession.objects.of(user_id=user_id, environment=environment).select_related("user", "user__profile")
+    session = found.annotate(
+        opted_out=Exists(contacts.filter(opted_out_at__isnull=False)),
+        last_inbound_at=Subquery(contacts.values("last_inbound_at")[:1]),
+    ).first()
+    if session is None or (session.wish != Wish.CONNECTED and not session.is_suspended):
+        raise SessionMissing
+    if session.is_suspended:
+        raise SessionSuspended
+    profile = getattr(session.user, "profile", None)
+    session.zone = profile.time_zone if profile is not None else "UTC"  # type: ignore[attr-defined]
+    return session
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of that name; UTC for one that no longer exists."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def check_time(send_at: datetime | None) -> None:
+    """Raises Invalid for a time that is over, or too far ahead."""
+    if send_at is None:
+        return
+    now = timezone.now()
+    if send_at <= now - timedelta(minutes=1):
+        raise Invalid.field("send_at", "This time is over.", "in_the_past")
+    if send_at > now + MAX_AHEAD:
+        raise Invalid.field("send_at", "At most a year ahead.", "out_of_range")
+
+
+def check_draft(session: WhatsAppSession, draft: Draft) -> None:
+    """Whether the session's driver can send this at all. Raises NotSupported, MediaGone."""
+    if draft.kind == MessageType.TEMPLATE and not gateway(session.driver).capabilities.templates:
+        raise NotSupported(f"The driver {session.driver} has no templates.")
+    if isinstance(draft.media, Media) and draft.media.status in (MediaStatus.EXPIRED, MediaStatus.FAILED):
+        raise MediaGone
+
+
+def build(session: WhatsAppSession, recipient: str, draft: Draft, *, day: Any, bulk_id: UUID | None = None) -> Message:
+    """A message as it is queued; not saved."""
+    now = timezone.now()
+    key = uuid7()
+    due = max(draft.send_at, now) if draft.send_at is not None else now
+    return Message(
+        id=key,
+        user_id=session.user_id,
+        session=session,
+        bulk_id=bulk_id,
+        recipient=recipient,
+        message_type=draft.kind,
+        content=draft.content,
+        template=dict(draft.template) if draft.template is not None else None,
+        media=draft.media,  # type: ignore[misc]  # taken by now
+        reply_to=draft.reply_to,
+        client_reference=draft.client_reference,
+        client_message_id=gateway(session.driver).id_of(key),
+        is_sandbox=session.is_sandbox,
+        created_at=now,
+        send_at=draft.send_at,
+        position=due,
+        next_attempt_at=due,
+        expires_at=due + timedelta(hours=settings.WHATSAPP_QUEUE_HOURS),
+        quota_day=day,
+    )
+
+
+def cancel(*, message: Message, actor: User) -> Message:
+    """Take back a message that is still queued, with its unit. Raises MessageNotCancellable."""
+    with transaction.atomic():
+        found = _locked(message)
+        if found.status != MessageStatus.QUEUED:
+            raise MessageNotCancellable
+        take_back([found], code="cancelled_by_owner")
+        audit.record("whatsapp.message_cancelled", **_target(found, actor), changes={})
+    return found
+
+
+def retry(*, message: Message, actor: User) -> Message:
+    """Send a failed, unknown or cancelled message again; it counts again where its unit was given back.
+
+    One that is unknown may arrive twice: that is for a person to decide. Raises MessageNotRetryable, SessionMissing,
+    SessionSuspended, RecipientOptedOut, MediaGone, and analytics.exceptions.DailyMessagesUsedUp.
+    """
+    with transaction.atomic():
+        found = _locked(message)
+        if found.status not in RETRYABLE:
+            raise MessageNotRetryable
+        session = sending_session(found.user_id, found.session.environment, found.recipient)
+        if session.opted_out:
+            raise RecipientOptedOut
+        if found.media is not None and found.media.status in (MediaStatus.EXPIRED, MediaStatus.FAILED):
+            raise MediaGone
+        if found.quota_day is None:
+            media = int(found.message_type in MEDIA_TYPES)
+            limit, zone = session.user.max_messages_per_day, zone_of(session.zone)
+            found.quota_day = consume_messages(user_id=found.user_id, limit=limit, media=media, zone=zone).day
+        now, was = timezone.now(), found.status
+        found.status, found.error_code, found.error_message, found.finished_at = MessageStatus.QUEUED, "", "", None
+        found.tries, found.is_held, found.position, found.next_attempt_at = 0, False, now, now
+        found.expires_at = now + timedelta(hours=settings.WHATSAPP_QUEUE_HOURS)
+        if was != MessageStatus.UNKNOWN:
+            # By its old name a gateway would take it for the one that came to nothing; one that is unknown is safe by it.
+            found.client_message_id, found.provider_id = gateway(session.driver).id_of(found.pk), ""
+            found.sent_at = found.delivered_at = found.read_at = None
+        found.save()
+        telling.message_queued(found)
+        bell.MESSAGES.ring_after_commit()
+        audit.record("whatsapp.message_retried", **_target(found, actor), changes={"was": str(was)})
+    return found
+
+
+def _locked(message: Message) -> Message:
+    found = Message.objects.select_for_update(no_key=True, of=("self",)).select_related("session", "media")
+    locked: Message = found.get(pk=message.pk)
+    return locked
+
+
+def _target(message: Message, actor: User) -> dict[str, Any]:
+    return {"actor": actor, "target_type": "whatsapp_message", "target_id": message.pk, "target_label": message.recipient}

@@ -1,0 +1,62 @@
+"""Sessions and messages for tests, made through the services wherever that matters."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from modules.whatsapp.choices import MessageType, SessionStatus, Wish
+from modules.whatsapp.fetching import FileFetcher
+from modules.whatsapp.inbox import work_off
+from modules.whatsapp.models import InboundEvent, Message, WhatsAppSession
+from modules.whatsapp.sending import MessageSender
+from modules.whatsapp.services import messages
+from modules.whatsapp.services.messages import Draft
+from users.models import User
+
+NUMBERS = [f"+1415555{number}" for number in range(2671, 2799)]
+ALICE = NUMBERS[0]
+
+
+def connected(user: User, *, environment: str = "live", **fields: Any) -> WhatsAppSession:
+    """A connected session without a pace."""
+    defaults = {"driver": "sandbox", "messages_per_second": 0.0, "phone_number": "+15550100000"}
+    return WhatsAppSession.objects.create(
+        user=user, environment=environment, wish=Wish.CONNECTED, status=SessionStatus.CONNECTED, **{**defaults, **fields}
+    )
+
+
+def send(user: User, recipient: str = ALICE, content: str = "hello", *, environment: str = "live", **fields: Any) -> Message:
+    """An accepted text."""
+    return messages.send(
+        user_id=user.pk, environment=environment, recipient=recipient, draft=Draft(MessageType.TEXT, content, **fields)
+    )
+
+
+def send_all() -> int:
+    """Let a sender work until nothing is due; how many attempts."""
+    sender = MessageSender()
+    try:
+        return sender.drain()
+    finally:
+        sender.finish()
+
+
+def fetch_all() -> int:
+    """Let a fetcher work until nothing is due; how many attempts."""
+    fetcher = FileFetcher()
+    try:
+        return fetcher.drain()
+    finally:
+        fetcher.finish()
+
+
+def hear_all() -> int:
+    """Work off the inbox, as if everything were due; how many."""
+    InboundEvent.objects.filter(processed_at=None).update(due_at=timezone.now() - timedelta(seconds=1))
+    return work_off()
+
+
+def reload(row: Any) -> Any:
+    """The row as it is now."""
+    return type(row).objects.get(pk=row.pk)
