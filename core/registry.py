@@ -1,6 +1,6 @@
 """What the installed apps declare: scopes, URL patterns, beat entries, loops of the relay."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Protocol
 
@@ -47,3 +47,13 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
 def loops() -> list[type[Loop]]:
     """Every declared loop of the relay process."""
     return [import_string(path) for config in domain_apps() for path in config.loops]
+
+
+def tours() -> list[Callable[..., None]]:
+    """Every declared part of the tour."""
+    return [import_string(config.tour) for config in domain_apps() if config.tour]
+
+
+def tour_scopes() -> set[str]:
+    """What a key needs for those."""
+    return {scope for config in domain_apps() if config.tour for scope in config.scopes if scope not in config.admin_scopes}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from api import tour
-from api.tour import Tour, TourFailed
+from api.tour import Tour
+from api.tour_kit import TourFailed
 from config.local.layout import PROJECT
 from config.tests.live import LiveProduct
 
@@ -39,9 +40,10 @@ def test_the_tour_walks_the_main_job_and_leaves_nothing(live: LiveProduct) -> No
 
     assert done.returncode == 0, done.stderr
     steps = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert [int(line.split()[0]) for line in steps] == list(range(1, 13))
+    assert [int(line.split()[0]) for line in steps] == list(range(1, 20))
     assert "GET /api/v1/auth/me/ 200" in steps[6]
-    assert "The API key was revoked." in steps[10]
+    assert "queued, sent, delivered, read" in steps[14]
+    assert "The API key was revoked." in steps[17]
     assert done.stdout.splitlines()[-1] == "Everything is as promised."
     assert accounts_of_tours(live) == []
 

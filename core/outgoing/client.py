@@ -163,7 +163,9 @@ def _send(outgoing: httpx.Request, url: str, deadline: float, read: _Reading) ->
             late = limit.expired or isinstance(error, httpx.TimeoutException)
             reason = "TimeLimit" if limit.expired else type(error).__name__
             kind = OutgoingTimedOut if late else OutgoingFailed
-            raise kind(f"The request failed: {reason}.", unsent=not limit.connected) from error
+            # A handshake that fails is a ConnectError, too: nothing is sent before TLS stands.
+            unsent = not limit.connected or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise kind(f"The request failed: {reason}.", unsent=unsent) from error
         if limit.expired and not read.head_only:
             # A body that ends with its connection would look whole.
             raise OutgoingTimedOut("The request failed: TimeLimit.")

@@ -11,6 +11,7 @@ class WhatsAppConfig(DomainAppConfig):
     name = "modules.whatsapp"
     verbose_name = "WhatsApp"
     urlconf = "api.v1.whatsapp.urls"
+    tour = "api.v1.whatsapp.tour.walk"
     loops: ClassVar[tuple[str, ...]] = (
         "modules.whatsapp.sending.MessageSender",
         "modules.whatsapp.keeping.SessionKeeper",

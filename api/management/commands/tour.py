@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from api import demo
-from api.tour import Tour, TourFailed
+from api.tour import Tour
+from api.tour_kit import TourFailed
 
 VARIABLES = ("ATELIER_URL", "ATELIER_ADMIN_USERNAME", "ATELIER_ADMIN_PASSWORD")
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from analytics import selectors
 from analytics.models import APILog, UsageStats
-from analytics.reading import newest_first
+from analytics.reading import in_bulk, newest_first
 from api.v1.analytics import export, parameters
 from api.v1.analytics import serializers as shapes
 from api.v1.analytics.filters import APILogFilter, UsageStatsFilter
@@ -107,15 +107,18 @@ class SummaryView(APIView):
         serializer.is_valid(raise_exception=True)
         window = parameters.window_of(serializer.validated_data)
         scope = parameters.scope_of(serializer.validated_data, self.principal)
-        totals = selectors.totals(window, scope)
-        users, keys = selectors.top_callers(window, scope)
+        with in_bulk():
+            read = selectors.widened(window)
+            totals = selectors.totals(read, scope)
+            users, keys = selectors.top_callers(read, scope)
+            endpoints = selectors.top(read, scope, ("method", "endpoint"))
         return Response(
             {
                 "start": window.start,
                 "end": window.end,
                 **totals,
                 "error_rate": round(totals["errors"] / totals["requests"], 6) if totals["requests"] else None,
-                "top_endpoints": selectors.top(window, scope, ("method", "endpoint")),
+                "top_endpoints": endpoints,
                 "top_users": _named_users(users),
                 "top_keys": _named_keys(keys),
             }
@@ -136,7 +139,9 @@ class TimeseriesView(APIView):
         window = parameters.window_of(data)
         scope = parameters.scope_of(data, self.principal)
         group_by = data.get("group_by")
-        points = selectors.timeseries(window, scope, parameters.period_of(data, window), group_by)
+        period = parameters.period_of(data, window)
+        with in_bulk():
+            points = selectors.timeseries(window, scope, period, group_by)
         for point in points:
             value = point.pop(group_by) if group_by else None
             point["group"] = None if value is None else str(value)

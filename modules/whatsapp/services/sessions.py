@@ -47,6 +47,9 @@ def open_session(
         _configure(session, chosen, credentials)
         if pairing_number and not gateway(chosen).capabilities.pairing_code:
             raise NotSupported("This driver connects without a pairing code.")
+        if session.pairing_number != pairing_number and session.status == SessionStatus.QR_READY:
+            # A code of the other sort is made by a new start only.
+            session.status = SessionStatus.DISCONNECTED
         session.wish, session.pairing_number = Wish.CONNECTED, pairing_number
         session.paused_until, session.pause_reason = None, ""
         _begin(session)
