@@ -4,8 +4,8 @@ Nothing here knows a domain: apps register what they can name, which pages they 
 tell about the system's state.
 """
 
-from core.admin_pages.base import AdministratorAdmin, ReadOnlyAdmin
+from core.admin_pages.base import AdministratorAdmin, ReadOnlyAdmin, ReadOnlyInline
 from core.admin_pages.confirm import Confirmation, confirm
 from core.admin_pages.keyset import KeysetAdmin
 
-__all__ = ["AdministratorAdmin", "Confirmation", "KeysetAdmin", "ReadOnlyAdmin", "confirm"]
+__all__ = ["AdministratorAdmin", "Confirmation", "KeysetAdmin", "ReadOnlyAdmin", "ReadOnlyInline", "confirm"]

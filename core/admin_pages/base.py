@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -10,12 +11,14 @@ from django.contrib.admin import ShowFacets
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import capfirst
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
+from core.admin_pages.confirm import Confirmation, confirm
 from core.admin_pages.decorators import display
 from core.exceptions import DomainError
 
+MAX_LISTED = 100
 _REFUSAL = "_atelier_refusal"
 
 
@@ -51,12 +54,13 @@ class UncountedChangeList(ChangeList):
 class AdministratorAdmin(ModelAdmin):
     """A list for administrators: every member of staff, as in the API; there are no finer permissions.
 
-    `icon` and `menu_order` are its sign and its place among its app's in the navigation. The history of a thing is the audit
-    trail, not a second log of the admin's own.
+    `icon` and `menu_order` are its sign and its place among its app's in the navigation, `noun` is what its services call a
+    thing. The history of a thing is the audit trail, not a second log of the admin's own.
     """
 
     icon = "table_rows"
     menu_order = 0
+    noun = ""
     form = ServiceForm
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -145,6 +149,42 @@ class AdministratorAdmin(ModelAdmin):
         found: str | None = thing.ip_address
         return found
 
+    def acting(self, request: HttpRequest, service: Callable[..., Any]) -> Callable[[Any], Any]:
+        """A service as this administrator calls it on a thing."""
+        return lambda thing: service(**{self.noun: thing, "actor": request.user})
+
+    def called(self, thing: Any) -> str:
+        """What a confirmation calls a thing."""
+        return str(thing)
+
+    def ask(
+        self, request: HttpRequest, object_id: str, asked: Confirmation, operation: Callable[[Any], Any], done: str
+    ) -> HttpResponse:
+        """Show the question, or run a service on one thing. With a form, what is wrong or refused is shown above it."""
+        thing = self.get_object(request, object_id)
+        if thing is None:
+            return self.gone(request, object_id)
+        if request.method == "POST" and (asked.form is None or asked.form.is_valid()):
+            with self.refusals(request) as refused:
+                operation(thing)
+                self.message_user(request, done, messages.SUCCESS)
+            if asked.form is None or not refused:
+                return self.back_to(object_id)
+        return confirm(request, self, replace(asked, back=self.back_to(object_id).url, things=[self.called(thing)]))
+
+    def ask_of_chosen(
+        self, request: HttpRequest, queryset: Any, asked: Confirmation, operation: Callable[[Any], Any], done: str
+    ) -> HttpResponse | None:
+        """Show the question about the chosen things, at most MAX_LISTED, or run a service over them; see `apply`."""
+        if request.POST.get("confirmed"):
+            self.apply(request, queryset, operation, done)
+            return None
+        things = list(queryset[:MAX_LISTED])
+        hidden = [("action", request.POST["action"]), ("confirmed", "yes")]
+        hidden += [("_selected_action", str(thing.pk)) for thing in things]
+        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return confirm(request, self, replace(asked, back=back, things=[self.called(thing) for thing in things], hidden=hidden))
+
     def back_to(self, object_id: Any) -> HttpResponseRedirect:
         """To the page of one thing."""
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id]))
@@ -203,3 +243,23 @@ class ReadOnlyAdmin(AdministratorAdmin):
     ) -> Any:
         """The thing, which has no history: nobody changes it."""
         return super().changeform_view(request, object_id, form_url, {"show_history": False, **(extra_context or {})})
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows that belong to a thing, to look at."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators."""
+        user: Any = request.user
+        return bool(user.is_active and user.is_staff)

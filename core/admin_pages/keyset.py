@@ -79,16 +79,12 @@ class KeysetChangeList(ChangeList):
         self.paginator = KeysetPaginator(rows, self.list_per_page)
 
     def _read(self, position: tuple[str, datetime, UUID] | None, *, backward: bool) -> list[Any]:
-        moment_field, key_field = self.model_admin.keyset
+        keyset = self.model_admin.keyset
         queryset = self.queryset
         if position is not None:
-            strict = "gt" if backward else "lt"
-            # The first term alone lets the index and the partitions help.
-            queryset = queryset.filter(**{f"{moment_field}__{strict}e": position[1]}).filter(
-                Q(**{f"{moment_field}__{strict}": position[1]}) | Q(**{f"{key_field}__{strict}": position[2]})
-            )
+            queryset = queryset.filter(_beyond(keyset, position, strict="gt" if backward else "lt"))
         if backward:
-            queryset = queryset.order_by(moment_field, key_field)
+            queryset = queryset.order_by(*keyset)
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
             rows = list(queryset[: self.list_per_page + 1])
@@ -98,10 +94,11 @@ class KeysetChangeList(ChangeList):
     def _point(self, rows: Sequence[Any], *, has_newer: bool, has_older: bool) -> None:
         if not rows:
             return
-        moment_field, key_field = self.model_admin.keyset
+        *moments, key_field = self.model_admin.keyset
 
         def at(direction: str, row: Any) -> str:
-            return str(self.get_query_string({PAGE_VAR: encode(direction, getattr(row, moment_field), getattr(row, key_field))}))
+            moment = getattr(row, moments[0]) if moments else _EPOCH
+            return str(self.get_query_string({PAGE_VAR: encode(direction, moment, getattr(row, key_field))}))
 
         self.newer = at("p", rows[0]) if has_newer else None
         self.older = at("n", rows[-1]) if has_older else None
@@ -112,10 +109,23 @@ class KeysetChangeList(ChangeList):
         return str(self.get_query_string(remove=[PAGE_VAR]))
 
 
-class KeysetAdmin(ReadOnlyAdmin):
-    """A read-only list by (moment, id). `named` says which of its fields are ids, and of what kind."""
+def _beyond(keyset: Sequence[str], position: tuple[str, datetime, UUID], *, strict: str) -> Q:
+    *moments, key_field = keyset
+    beyond = Q(**{f"{key_field}__{strict}": position[2]})
+    if not moments:
+        return beyond
+    # The first term alone lets the index and the partitions help.
+    moment = moments[0]
+    return Q(**{f"{moment}__{strict}e": position[1]}) & (Q(**{f"{moment}__{strict}": position[1]}) | beyond)
 
-    keyset: ClassVar[tuple[str, str]] = ("created_at", "id")
+
+class KeysetAdmin(ReadOnlyAdmin):
+    """A read-only list by (moment, id), or by (id,) alone where no index has a moment: UUIDv7 is in order of making.
+
+    `named` says which of its fields are ids, and of what kind.
+    """
+
+    keyset: ClassVar[tuple[str, ...]] = ("created_at", "id")
     named: ClassVar[dict[str, str]] = {}
     sortable_by = ()
 

@@ -40,7 +40,7 @@ SELECT s.id FROM waiting w
 JOIN whatsapp_whatsappsession s ON s.id = w.id
 JOIN users_user u ON u.id = s.user_id
 WHERE s.status = 'connected' AND s.wish = 'connected' AND NOT s.is_suspended AND u.is_active
-  AND (s.paused_until IS NULL OR s.paused_until <= %(now)s)
+  AND (s.paused_until IS NULL OR s.paused_until <= %(now)s) AND s.ready_at <= %(now)s
   AND s.id <> ALL(%(full)s::uuid[])
   AND EXISTS (
     SELECT 1 FROM whatsapp_message m
@@ -66,7 +66,7 @@ WITH due AS (
         WHERE c.session_id = m.session_id AND c.phone_number = m.recipient AND c.last_outbound_at > o.pair
       )
     ORDER BY m.next_attempt_at LIMIT o.room
-  ) d
+  ) d LIMIT %(limit)s
 ), taken AS (
   UPDATE whatsapp_message m
   SET status = 'sending', attempts = m.attempts + 1, tries = m.tries + 1,
@@ -82,8 +82,8 @@ LEFT JOIN whatsapp_media f ON f.id = t.media_id
 LEFT JOIN whatsapp_contact c ON c.session_id = t.session_id AND c.phone_number = t.recipient
 """
 _PACE = """
-UPDATE whatsapp_whatsappsession s SET paced_until = p.until
-FROM unnest(%s::uuid[], %s::timestamptz[]) AS p(id, until) WHERE s.id = p.id
+UPDATE whatsapp_whatsappsession s SET paced_until = p.until, ready_at = p.ready
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS p(id, until, ready) WHERE s.id = p.id
 """
 _GIVE_BACK = """
 UPDATE whatsapp_message m SET status = 'queued', lease_until = NULL, attempts = m.attempts - 1, tries = m.tries - 1
@@ -138,7 +138,7 @@ def claim(limit: int, *, busy: Mapping[UUID, int], now: datetime | None = None) 
         allowances = _allowances(limit, [key for key, count in busy.items() if count >= most], busy, now)
         if not allowances:
             return []
-        rows = _take(allowances, now)
+        rows = _take(allowances, limit, now)
         _pace(allowances, rows, now)
     sessions = {one.session.pk: one.session for one in allowances}
     links = {key: link_of(session) for key, session in sessions.items()}
@@ -163,12 +163,8 @@ def _allowances(limit: int, full: list[UUID], busy: Mapping[UUID, int], now: dat
         cursor.execute(_WAITING, {"now": now, "full": full, "limit": limit})
         keys = [row[0] for row in cursor.fetchall()]
     found = [_allowance(session, busy.get(session.pk, 0), now) for session in WhatsAppSession.objects.filter(pk__in=keys)]
-    kept, left = [], limit
-    for one in found:
-        if left > 0 and one.room > 0:
-            kept.append(one if one.room <= left else _Allowance(one.session, left, one.interval, one.burst, one.rested_since))
-            left -= min(one.room, left)
-    return kept
+    _chance.shuffle(found)
+    return [one for one in found if one.room > 0]
 
 
 def _allowance(session: WhatsAppSession, held: int, now: datetime) -> _Allowance:
@@ -186,7 +182,7 @@ def _allowance(session: WhatsAppSession, held: int, now: datetime) -> _Allowance
     return _Allowance(session, room, interval, burst, rested_since)
 
 
-def _take(allowances: Sequence[_Allowance], now: datetime) -> list[Any]:
+def _take(allowances: Sequence[_Allowance], limit: int, now: datetime) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM,
@@ -194,6 +190,7 @@ def _take(allowances: Sequence[_Allowance], now: datetime) -> list[Any]:
                 "sessions": [one.session.pk for one in allowances],
                 "rooms": [one.room for one in allowances],
                 "pairs": [one.rested_since for one in allowances],
+                "limit": limit,
                 "now": now,
                 "lease": now + timedelta(seconds=LEASE * settings.WHATSAPP_TIMEOUT_SECONDS),
                 "media_lease": now + timedelta(seconds=LEASE * settings.WHATSAPP_MEDIA_TIMEOUT_SECONDS),
@@ -206,14 +203,16 @@ def _take(allowances: Sequence[_Allowance], now: datetime) -> list[Any]:
 def _pace(allowances: Sequence[_Allowance], rows: Sequence[Any], now: datetime) -> None:
     """Move each session's next moment on by what was taken of it, not quite evenly: people do not write by the clock."""
     until: dict[UUID, datetime] = {}
+    ready: list[datetime] = []
     for one in allowances:
         taken = sum(row[1] == one.session.pk for row in rows)
         if taken and one.interval:
             wait = taken * one.interval * _chance.uniform(1 - JITTER, 1 + JITTER)
             until[one.session.pk] = max(one.session.paced_until, now) + timedelta(seconds=wait)
+            ready.append(until[one.session.pk] - timedelta(seconds=(one.burst - 1) * one.interval))
     if until:
         with connection.cursor() as cursor:
-            cursor.execute(_PACE, [list(until), list(until.values())])
+            cursor.execute(_PACE, [list(until), list(until.values()), ready])
 
 
 def _claim(row: Any, driver: str, link: Link) -> Claim:

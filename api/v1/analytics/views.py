@@ -12,8 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics import selectors
+from analytics.bulk import in_bulk
 from analytics.models import APILog, UsageStats
-from analytics.reading import in_bulk, newest_first
+from analytics.reading import newest_first
 from api.v1.analytics import export, parameters
 from api.v1.analytics import serializers as shapes
 from api.v1.analytics.filters import APILogFilter, UsageStatsFilter

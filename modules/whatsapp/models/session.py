@@ -31,8 +31,8 @@ class WhatsAppSession(UUIDModel, TimestampedModel):
     """One account's link to WhatsApp: one for live keys and people, and one for test keys, which is always a sandbox.
 
     `wish` is what the owner asked for, `status` where it stands; the keeper (modules.whatsapp.keeping) brings the second to
-    the first and looks again at `care_due_at`. `paced_until` is when the next message may go out (the theoretical arrival time
-    of a token bucket), `paused_until` until when nothing is sent at all. `routing_id` is what the gateway calls the number in
+    the first and looks again at `care_due_at`. `paced_until` is the theoretical arrival time of a token bucket, `ready_at` when
+    it has a token again, `paused_until` until when nothing is sent at all. `routing_id` is what the gateway calls the number in
     its calls to us. What the driver needs to know is encrypted in `credentials`.
     """
 
@@ -59,6 +59,7 @@ class WhatsAppSession(UUIDModel, TimestampedModel):
     messages_per_second = models.FloatField(null=True, blank=True, help_text="Empty: what suits the driver.")
     burst = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: what suits the driver.")
     paced_until = models.DateTimeField(default=timezone.now)
+    ready_at = models.DateTimeField(default=timezone.now)
     paused_until = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=64, blank=True)
     care_due_at = models.DateTimeField(null=True, blank=True)

@@ -1,6 +1,7 @@
 """Taking down what gateways tell: the signature is checked on the raw body, then every part is a row, once; work comes later."""
 
 import hmac
+import math
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from modules.whatsapp.gateways.cloud_api import verify_token
 from modules.whatsapp.models import InboundEvent, WhatsAppSession
 
 MAX_PARTS = 1000
+MAX_DEPTH = 32
 
 
 def take_down(*, driver: str, session_id: UUID | None, headers: Mapping[str, str], body: bytes) -> int:
@@ -33,7 +35,7 @@ def take_down(*, driver: str, session_id: UUID | None, headers: Mapping[str, str
     except BadHook as error:
         raise HookRefused from error
     try:
-        payload = orjson.loads(body)
+        payload = _storable(orjson.loads(body), MAX_DEPTH)
         parts = kind.split_hook(payload) if isinstance(payload, dict) else None
     except (orjson.JSONDecodeError, BadHook) as error:
         raise Invalid("The body makes no sense.", code="malformed_hook") from error
@@ -90,3 +92,16 @@ def _targets(driver: str, session: WhatsAppSession | None, parts: list[HookPart]
         return {number: session.pk for number in numbers if number in ("", session.routing_id)}
     found = WhatsAppSession.objects.filter(driver=driver, routing_id__in=numbers - {""})
     return {str(number): key for number, key in found.values_list("routing_id", "pk")}
+
+
+def _storable(value: Any, depth: int) -> Any:
+    """The same without what jsonb refuses: NUL in texts, numbers beyond all bounds. Raises BadHook where it is nested too deep."""
+    if depth < 0:
+        raise BadHook
+    if isinstance(value, dict):
+        return {name.replace("\x00", ""): _storable(item, depth - 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item, depth - 1) for item in value]
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -47,8 +47,8 @@ def open_session(
         _configure(session, chosen, credentials)
         if pairing_number and not gateway(chosen).capabilities.pairing_code:
             raise NotSupported("This driver connects without a pairing code.")
-        if session.pairing_number != pairing_number and session.status == SessionStatus.QR_READY:
-            # A code of the other sort is made by a new start only.
+        if changed or (session.pairing_number != pairing_number and session.status == SessionStatus.QR_READY):
+            # Another gateway knows nothing of it yet; a code of the other sort is made by a new start only.
             session.status = SessionStatus.DISCONNECTED
         session.wish, session.pairing_number = Wish.CONNECTED, pairing_number
         session.paused_until, session.pause_reason = None, ""
@@ -136,7 +136,8 @@ def set_pace(*, session: WhatsAppSession, actor: User, **pace: Any) -> WhatsAppS
         changes = {name: [getattr(session, name), value] for name, value in pace.items() if getattr(session, name) != value}
         for name, value in pace.items():
             setattr(session, name, value)
-        session.save(update_fields=[*pace, "updated_at"])
+        session.ready_at = timezone.now()
+        session.save(update_fields=[*pace, "ready_at", "updated_at"])
         if changes:
             audit.record("whatsapp.pace_changed", **_target(session, actor), changes=changes)
     return session
@@ -182,8 +183,11 @@ def _configure(session: WhatsAppSession, driver: Driver, credentials: Mapping[st
 
 def _begin(session: WhatsAppSession) -> None:
     now = timezone.now()
-    session.status_reason = session.status_detail = session.qr_code = session.pairing_code = ""
+    session.status_reason = session.status_detail = ""
     session.care_failures, session.care_due_at = 0, now
+    if session.status != SessionStatus.QR_READY:
+        # A code that somebody may be about to scan stays.
+        session.qr_code = session.pairing_code = ""
     if session.status in (SessionStatus.DISCONNECTED, SessionStatus.FAILED, SessionStatus.ACTION_REQUIRED):
         # The keeper starts what is disconnected.
         session.status, session.status_changed_at = SessionStatus.DISCONNECTED, now

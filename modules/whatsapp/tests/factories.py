@@ -20,10 +20,9 @@ ALICE = NUMBERS[0]
 
 def connected(user: User, *, environment: str = "live", **fields: Any) -> WhatsAppSession:
     """A connected session without a pace."""
-    defaults = {"driver": "sandbox", "messages_per_second": 0.0, "phone_number": "+15550100000"}
-    return WhatsAppSession.objects.create(
-        user=user, environment=environment, wish=Wish.CONNECTED, status=SessionStatus.CONNECTED, **{**defaults, **fields}
-    )
+    standing = {"wish": Wish.CONNECTED, "status": SessionStatus.CONNECTED, "phone_number": "+15550100000"}
+    defaults = {"driver": "sandbox", "messages_per_second": 0.0, **standing}
+    return WhatsAppSession.objects.create(user=user, environment=environment, **{**defaults, **fields})
 
 
 def send(user: User, recipient: str = ALICE, content: str = "hello", *, environment: str = "live", **fields: Any) -> Message:

@@ -21,7 +21,7 @@ def session(user) -> WhatsAppSession:
 
 
 @pytest.fixture
-def test_session(user) -> WhatsAppSession:
+def session_for_tests(user) -> WhatsAppSession:
     """The ordinary person's connected session for test keys."""
     return connected(user, environment="test")
 

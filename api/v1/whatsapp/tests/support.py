@@ -7,7 +7,7 @@ from django.apps import apps
 from PIL import Image
 
 from analytics.models import UsageStats
-from core.models import AuditLogEntry
+from core.models import AuditEntry
 
 SESSIONS = "/api/v1/sessions/"
 MESSAGES = "/api/v1/messages/"
@@ -18,7 +18,7 @@ PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
 
 def everything() -> dict[str, Any]:
     """All rows of the module, what was counted and what was noted for auditors."""
-    models = [*apps.get_app_config("whatsapp").get_models(), UsageStats, AuditLogEntry]
+    models = [*apps.get_app_config("whatsapp").get_models(), UsageStats, AuditEntry]
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
 
