@@ -4,7 +4,10 @@ The kinds and types are those that WhatsApp takes. Pictures are decoded and made
 """
 
 import io
+import re
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 
 from django.core.files.base import ContentFile
@@ -45,8 +48,15 @@ TYPES = {
     MessageType.AUDIO: "Ogg, MP3, M4A, AAC or AMR",
     MessageType.DOCUMENT: "PDF, DOCX, XLSX, PPTX or plain text",
 }
-# Browsers take text that begins like this for a page with scripts.
-_MARKUP = (b"<!", b"<html", b"<script", b"<svg", b"<?xml", b"<head", b"<body", b"<iframe")
+# Browsers take text that begins like this for a page with scripts (https://mimesniff.spec.whatwg.org/#mime-type-sniffing-algorithm).
+_MARKUP = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<"
+    rb"(?:!|\?xml|svg|(?:html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s/>])",
+    re.IGNORECASE,
+)
+# Macros are programs, under whatever name the archive holds them.
+_MACROS = (b"vbaproject", b"macroenabled")
+MAX_CONTENT_TYPES = 1_048_576
 
 
 class FileRefused(Exception):
@@ -135,10 +145,17 @@ def _audio(content: bytes) -> str | None:
         return "audio/mp4"
     if content.startswith(b"ID3"):
         return "audio/mpeg"
-    # An ADTS or MPEG frame begins with eleven set bits; the layer tells them apart.
-    if len(content) > 1 and content[0] == 0xFF and content[1] & 0xE0 == 0xE0:
-        return "audio/aac" if content[1] & 0x06 == 0 else "audio/mpeg"
-    return None
+    return _frame(content[:3])
+
+
+def _frame(head: bytes) -> str | None:
+    """An AAC (ADTS) frame, or one of MPEG's layer III whose rates are none that are reserved."""
+    if len(head) < 3 or head[0] != 0xFF:
+        return None
+    if head[1] & 0xF6 == 0xF0:
+        return "audio/aac"
+    is_mp3 = head[1] & 0xE6 == 0xE2 and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C
+    return "audio/mpeg" if is_mp3 else None
 
 
 def _document(content: bytes) -> str | None:
@@ -146,7 +163,7 @@ def _document(content: bytes) -> str | None:
         return "application/pdf"
     if content.startswith(b"PK\x03\x04"):
         return _office(content)
-    if b"\x00" in content or content.lstrip()[:16].lower().startswith(_MARKUP):
+    if b"\x00" in content or _MARKUP.match(content):
         return None
     try:
         content.decode("utf-8")
@@ -159,10 +176,14 @@ def _office(content: bytes) -> str | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+            with archive.open("[Content_Types].xml") as file:
+                types = file.read(MAX_CONTENT_TYPES + 1).lower()
+    # Of an encrypted entry Python says RuntimeError; KeyError: it is not there.
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, OSError, RuntimeError, ValueError):
         return None
-    # Macros are programs.
-    if "[Content_Types].xml" not in names or any(name.endswith("vbaProject.bin") for name in names):
+    if len(types) > MAX_CONTENT_TYPES or any(word in types for word in _MACROS):
+        return None
+    if any(name.lower().endswith("vbaproject.bin") for name in names):
         return None
     return next((kind for folder, kind in _OFFICE.items() if any(name.startswith(folder) for name in names)), None)
 
@@ -172,17 +193,21 @@ def _made_anew(content: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise FileRefused("media_too_large", "The picture has too many pixels.")
-            kind = image.format
+                raise Image.DecompressionBombError
+            # A JPEG may also call itself MPO, which is several in one.
+            kind, mode = ("PNG", "RGBA") if image.format == "PNG" else ("JPEG", "RGB")
             upright = ImageOps.exif_transpose(image)
             upright.thumbnail((MAX_SIDE, MAX_SIDE))
+            made = upright.convert(mode)
+            # Comments and profiles would be written again.
+            made.info.clear()
             out = io.BytesIO()
-            if kind == "JPEG":
-                upright.convert("RGB").save(out, "JPEG", quality=90)
-            else:
-                upright.convert("RGBA").save(out, "PNG")
+            made.save(out, kind, **({"quality": 90} if kind == "JPEG" else {}))
             return out.getvalue()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise FileRefused("media_too_large", "The picture has too many pixels.") from error
+    # struct.error is what broken EXIF ends in.
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
         raise FileRefused("media_type_refused", "The picture cannot be decoded.") from error
 
 

@@ -95,7 +95,7 @@ def _targets(driver: str, session: WhatsAppSession | None, parts: list[HookPart]
 
 
 def _storable(value: Any, depth: int) -> Any:
-    """The same without what jsonb refuses: NUL in texts, numbers beyond all bounds. Raises BadHook where it is nested too deep."""
+    """The same without what jsonb refuses: NUL in texts, numbers beyond all bounds. Raises BadHook where it is too deep."""
     if depth < 0:
         raise BadHook
     if isinstance(value, dict):
