@@ -10,10 +10,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import BigIntegerField, F, FloatField, Func, IntegerField, Q, Sum, Value
 from django.db.models.functions import Cast, TruncMinute
 
+from analytics.bulk import fetch
 from analytics.choices import Cube, Period
 from analytics.latency import percentile_ms
 from analytics.models import NOBODY, APILog, Rollup, UsageStats
-from analytics.windows import HOUR, MINUTE, STEP, Window, ceil, floor
+from analytics.windows import DAY, HOUR, MINUTE, STEP, Window, ceil, floor
 
 TOP = 10
 MAX_GROUPS = 20
@@ -52,6 +53,16 @@ def _rows(window: Window, scope: Scope, cube: Cube) -> Any:
     return Rollup.objects.filter(window.q(finest), cube=cube, **scope.given())
 
 
+def widened(window: Window) -> Window:
+    """The window to the end of its last day if nothing is logged in between: the same requests, in fewer rows."""
+    step, midnight = window.finest(), ceil(window.end, DAY)
+    if step is DAY:
+        return window
+    period = Period.MINUTE if step is MINUTE else Period.HOUR
+    later = Rollup.objects.filter(cube=Cube.TOTAL, period=period, start__gte=ceil(window.end, step), start__lt=midnight)
+    return window if later.exists() else Window(window.start, midnight)
+
+
 def totals(window: Window, scope: Scope) -> dict[str, Any]:
     """Requests, errors (4xx and 5xx), server errors, bytes, mean and p50/p95/p99 in milliseconds.
 
@@ -59,7 +70,7 @@ def totals(window: Window, scope: Scope) -> dict[str, Any]:
     whole hours.
     """
     cube = _cube({*scope.given(), "status_class"})
-    result = _point(_rows(window, scope, cube).aggregate(**_sums()))
+    result = _point(**_rows(window, scope, cube).aggregate(**_sums()))
     histogram = latency(window, scope)
     for name, fraction in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
         result[name] = percentile_ms(histogram, fraction)
@@ -110,9 +121,12 @@ def _counted(window: Window, scope: Scope, dimensions: tuple[str, ...], *, keyle
         rows = rows.exclude(user_id=NOBODY)
     if "api_key_id" in dimensions and not keyless:
         rows = rows.exclude(api_key_id=NOBODY)
-    return rows.values_list(*dimensions).annotate(
-        total=Sum("requests"), errors=Sum("requests", filter=Q(status_class__gte=4), default=0), time=Sum("duration_us")
-    )
+    sums = {
+        "total": Sum("requests"),
+        "errors": Sum("requests", filter=Q(status_class__gte=4), default=0),
+        "time": Sum("duration_us"),
+    }
+    return rows.values_list(*dimensions).annotate(**_as_bigints(sums))
 
 
 def _rank(dimensions: tuple[str, ...], *row: Any) -> dict[str, Any]:
@@ -136,22 +150,18 @@ def timeseries(window: Window, scope: Scope, period: Period, group_by: str | Non
         rows = Rollup.objects.filter(cube=cube, period=period, start__gte=start, start__lt=end, **scope.given())
         ranked = _rows(Window(start, ceil(end, step)), scope, cube)
     if group_by is None:
-        found = {row["start"]: row for row in rows.values("start").annotate(**_sums())}
+        found = {moment: sums for moment, *sums in rows.values_list("start").annotate(**_sums())}
         steps = -((start - end) // step)
-        return [{"start": moment, **_point(found.get(moment, {}))} for moment in (start + step * n for n in range(steps))]
+        return [{"start": moment, **_point(*found.get(moment, ()))} for moment in (start + step * n for n in range(steps))]
     if group_by in ("user_id", "api_key_id"):
         # As in a ranking: nobody's requests are no group, whichever cube is read.
         somebody = ~Q(**{group_by: NOBODY}) & Q(**{f"{group_by}__isnull": False})
         rows, ranked = rows.filter(somebody), ranked.filter(somebody)
-    points = _grouped(rows, ranked, group_by)
-    return [
-        {"start": row["start"], group_by: row[group_by], **_point(row)}
-        for row in sorted(points, key=lambda row: (row["start"], str(row[group_by])))
-    ]
+    return _grouped(rows, ranked, group_by)
 
 
 def _grouped(rows: Any, ranked: Any, group_by: str) -> list[dict[str, Any]]:
-    """The busiest values apart, the rest of each step together. `ranked` are the same requests in the fewest rows."""
+    """The busiest values apart, the rest of each step together as None. `ranked` are the same requests in the fewest rows."""
     busiest = ranked.values(group_by).annotate(total=Sum("requests")).order_by("-total", group_by)[:MAX_GROUPS]
     kept = [row[group_by] for row in busiest]
     if not kept:
@@ -163,15 +173,12 @@ def _grouped(rows: Any, ranked: Any, group_by: str) -> list[dict[str, Any]]:
         place=Func(values, F(group_by), function="array_position", output_field=IntegerField()),
         second=Func(Value("epoch"), F("start"), function="date_part", output_field=FloatField()),
     )
-    sums = _sums()
-    return [
-        {"start": _moment(second), group_by: kept[place - 1] if place else None, **dict(zip(sums, row, strict=True))}
-        for second, place, *row in folded.values_list("second", "place").annotate(**sums)
-    ]
-
-
-def _moment(second: float) -> datetime:
-    return datetime.fromtimestamp(second, UTC)
+    found = fetch(folded.values_list("second", "place").annotate(**_sums()))
+    names: dict[int | None, Any] = dict(enumerate(kept, start=1))
+    texts = {place: str(names.get(place)) for place in (*names, None)}
+    found.sort(key=lambda row: (row[0], texts[row[1]]))
+    moments = {second: datetime.fromtimestamp(second, UTC) for second in {row[0] for row in found}}
+    return [{"start": moments[second], group_by: names.get(place), **_point(*sums)} for second, place, *sums in found]
 
 
 def _logged_minutes(start: datetime, end: datetime, scope: Scope) -> Any:
@@ -196,20 +203,30 @@ def _sums() -> dict[str, Cast]:
         "sent": Sum("bytes_out"),
         "spent": Sum("duration_us"),
     }
-    # A sum of bigints is a numeric, ten times as slow to read.
+    return _as_bigints(sums)
+
+
+def _as_bigints(sums: dict[str, Sum]) -> dict[str, Cast]:
+    """A sum of bigints is a numeric, ten times as slow to read."""
     return {name: Cast(each, BigIntegerField()) for name, each in sums.items()}
 
 
-def _point(sums: dict[str, Any]) -> dict[str, Any]:
-    """What the sums of some rows, or of none, say."""
-    requests = int(sums.get("total") or 0)
+def _point(
+    total: int | None = None,
+    failed: int | None = None,
+    broken: int | None = None,
+    received: int | None = None,
+    sent: int | None = None,
+    spent: int | None = None,
+) -> dict[str, Any]:
+    """What the sums of some rows (`_sums`, in their order), or of none, say."""
     return {
-        "requests": requests,
-        "errors": int(sums.get("failed") or 0),
-        "server_errors": int(sums.get("broken") or 0),
-        "bytes_in": int(sums.get("received") or 0),
-        "bytes_out": int(sums.get("sent") or 0),
-        "mean_ms": round(int(sums["spent"]) / requests / 1000, 3) if requests else None,
+        "requests": total or 0,
+        "errors": failed or 0,
+        "server_errors": broken or 0,
+        "bytes_in": received or 0,
+        "bytes_out": sent or 0,
+        "mean_ms": round((spent or 0) / total / 1000, 3) if total else None,
     }
 
 

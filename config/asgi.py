@@ -7,6 +7,8 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from config.quick_start import quick_start
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 if os.environ.get("ATELIER_DIE_WITH_PARENT"):
@@ -14,8 +16,9 @@ if os.environ.get("ATELIER_DIE_WITH_PARENT"):
 
     die_with_parent()
 
-_django = get_asgi_application()
+with quick_start():
+    _django = get_asgi_application()
 
-from api.realtime.server import Realtime  # noqa: E402 - Django is set up first
+    from api.realtime.server import Realtime
 
 application = Realtime(_django)

@@ -3,8 +3,12 @@
 import os
 from typing import Any
 
+import django
 from celery import Celery
 from celery.signals import beat_embedded_init, setup_logging, task_postrun, task_prerun, worker_process_init, worker_ready
+from django.apps import apps
+
+from config.quick_start import quick_start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
@@ -78,3 +82,9 @@ def _leave_request(**kwargs: Any) -> None:
     from core import context
 
     context.enter(context.RequestContext())
+
+
+if not apps.models_ready:
+    # Celery's own program imports this first, and would set Django up itself.
+    with quick_start():
+        django.setup()

@@ -11,6 +11,8 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 from django.http import HttpResponse
 
+from config.quick_start import quick_start
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 if os.environ.get("ATELIER_DIE_WITH_PARENT"):
@@ -18,7 +20,8 @@ if os.environ.get("ATELIER_DIE_WITH_PARENT"):
 
     die_with_parent()
 
-_django = get_wsgi_application()
+with quick_start():
+    _django = get_wsgi_application()
 if not settings.DEBUG:
     # The end of each request gives its connection back, so its start finds none to close; no queries are kept; no cache is open.
     request_started.disconnect(close_old_connections)

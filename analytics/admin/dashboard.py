@@ -11,15 +11,14 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from analytics import selectors
-from analytics.admin.charts import Chart, Line
 from analytics.choices import Period
 from analytics.selectors import Scope
 from analytics.windows import STEP, Window, ceil, floor
 from core import broker
 from core.admin_pages import directory
+from core.admin_pages.charts import BLUE, GREEN, ORANGE, RED, Chart, Line
 from core.redis import RedisAway
 
-BLUE, RED, GREEN, ORANGE = "#3b82f6", "#ef4444", "#10b981", "#f59e0b"
 MAX_QUEUE_POINTS = 180
 
 

@@ -11,7 +11,7 @@ from analytics.housekeeping import purge
 from analytics.models import UsageStats
 from analytics.selectors import Scope
 from analytics.tests.factories import line, log, log_requests
-from analytics.windows import HOUR, STEP, Window, floor
+from analytics.windows import DAY, HOUR, STEP, Window, floor
 from core.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -218,6 +218,33 @@ def test_a_window_older_than_the_hours_kept_is_answered_from_days(settings):
     purge()
     window = Window(old + timedelta(hours=12), old + timedelta(hours=36))
     assert selectors.totals(window, Scope())["requests"] == 4
+
+
+@pytest.mark.parametrize("ago", [1, 3], ids=["by the minute", "by the hour"])
+def test_a_window_is_widened_to_the_end_of_a_day_that_brought_no_more(ago):
+    day = floor(NOW, DAY) - ago * DAY
+    log_requests(3, at=day + timedelta(hours=10, minutes=30), user_id=ANN, api_key_id=ANNS_KEY)
+    log_requests(2, at=day + timedelta(hours=14, seconds=59), user_id=BOB, endpoint=CHAT)
+    log_requests(1, at=day + DAY)
+    start = day + timedelta(hours=9)
+
+    closed = Window(start, day + timedelta(hours=13, minutes=59))
+    assert selectors.widened(closed) == closed
+    assert selectors.totals(closed, Scope())["requests"] == 3
+
+    for end in (timedelta(hours=14, seconds=1), timedelta(hours=20), DAY):
+        asked = Window(start, day + end)
+        found = selectors.widened(asked)
+        assert found == Window(start, day + DAY)
+        for scope in SCOPES.values():
+            assert selectors.totals(found, scope) == selectors.totals(asked, scope)
+            assert selectors.top_callers(found, scope) == selectors.top_callers(asked, scope)
+
+
+def test_a_window_answered_from_days_is_as_wide_as_it_is(settings):
+    old = floor(NOW, DAY) - timedelta(days=settings.ROLLUP_HOUR_RETENTION_DAYS + 10)
+    window = Window(old, old + timedelta(hours=12))
+    assert selectors.widened(window) == window
 
 
 def test_summaries_cost_a_fixed_number_of_queries(traffic, django_assert_num_queries):

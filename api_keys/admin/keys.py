@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -26,7 +26,6 @@ from core.exceptions import DomainError
 
 _CHOSEN = ("name", "scopes", "allowed_networks", "rate_limit", "daily_quota", "expires_at", "metadata")
 _NEW_KEY = "_atelier_new_key"
-MAX_LISTED = 100
 
 
 @admin.register(APIKey)
@@ -34,6 +33,7 @@ class APIKeyAdmin(AdministratorAdmin):
     """Keys."""
 
     icon = "key"
+    noun = "key"
     form = KeyForm
     list_display = ("name", "shown_key", "owner", "shown_status", "environment", "shown_scopes", "last_used_at", "expires_at")
     list_filter = (
@@ -50,7 +50,7 @@ class APIKeyAdmin(AdministratorAdmin):
     autocomplete_fields = ("owner",)
     actions = ("revoke_chosen",)
     actions_detail = ("rotate", "revoke")
-    change_form_outer_after_template = "api_keys/admin/about_key.html"
+    change_form_outer_after_template = "core/admin/links.html"
     readonly_fields = (
         "shown_key",
         "shown_status",
@@ -140,21 +140,15 @@ class APIKeyAdmin(AdministratorAdmin):
     @admin.action(description="Revoke for good")
     def revoke_chosen(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Ask, then revoke the chosen keys."""
-        actor: Any = request.user
-        if request.POST.get("confirmed"):
-            self.apply(request, queryset, lambda one: services.revoke_key(key=one, actor=actor), "{} keys revoked.")
-            return None
-        keys = list(queryset.select_related("owner")[:MAX_LISTED])
-        hidden = [("action", "revoke_chosen"), ("confirmed", "yes"), *(("_selected_action", str(key.pk)) for key in keys)]
-        asked = Confirmation(
-            title="Revoke API keys",
-            question="Revoke these keys for good? They are refused everywhere within a second.",
-            things=[f"{key} of {key.owner.username}" for key in keys],
-            button="Revoke",
-            back=reverse("admin:api_keys_apikey_changelist"),
-            hidden=hidden,
+        question = "Revoke these keys for good? They are refused everywhere within a second."
+        asked = Confirmation(title="Revoke API keys", question=question, button="Revoke")
+        return self.ask_of_chosen(
+            request,
+            queryset.select_related("owner"),
+            asked,
+            self.acting(request, services.revoke_key),
+            "{} keys revoked.",
         )
-        return confirm(request, self, asked)
 
     @button(description="Rotate", icon="autorenew", permissions=["change"])
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -183,23 +177,13 @@ class APIKeyAdmin(AdministratorAdmin):
     @button(description="Revoke", icon="block", variant=ActionVariant.DANGER, permissions=["change"])
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then revoke it."""
-        key = self.get_object(request, object_id)
-        if key is None:
-            return self.gone(request, object_id)
-        if request.method == "POST":
-            actor: Any = request.user
-            with self.refusals(request):
-                services.revoke_key(key=key, actor=actor)
-                self.message_user(request, "The key was revoked.", messages.SUCCESS)
-            return self.back_to(object_id)
-        asked = Confirmation(
-            title="Revoke API key",
-            question="Revoke this key for good? It is refused everywhere within a second.",
-            things=[f"{key} of {key.owner.username}"],
-            button="Revoke",
-            back=reverse("admin:api_keys_apikey_change", args=[object_id]),
-        )
-        return confirm(request, self, asked)
+        question = "Revoke this key for good? It is refused everywhere within a second."
+        asked = Confirmation(title="Revoke API key", question=question, button="Revoke")
+        return self.ask(request, object_id, asked, self.acting(request, services.revoke_key), "The key was revoked.")
+
+    def called(self, thing: APIKey) -> str:
+        """With its owner."""
+        return f"{thing} of {thing.owner.username}"
 
     def _show_new_key(self, request: HttpRequest, made: NewKey) -> HttpResponse:
         """The raw key, in this answer and nowhere else: not in a message, not in the session, not in any cache."""

@@ -16,7 +16,7 @@ NEEDED_BY_BUILD = (
     "docker/nginx",
     "docker/production.env.example",
 )
-_PINNED = re.compile(r":v?\d+\.\d+(\.\d+)?([-.][\w.-]+)?$|@sha256:[0-9a-f]{64}$")
+_PINNED = re.compile(r":(?:[a-z]+-)?v?\d+\.\d+(\.\d+)?([-.][\w.-]+)?$|@sha256:[0-9a-f]{64}$")
 _BASE_IMAGE = re.compile(r"^ARG\s+\w*IMAGE=(\S+)|^FROM\s+(\S+)", re.MULTILINE)
 # The whole multi-line instruction: a backslash continues the line.
 _INSTRUCTION = re.compile(r"^(CMD|ENTRYPOINT)\s+((?:.*\\\n)*.*)$", re.MULTILINE)

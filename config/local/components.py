@@ -13,6 +13,8 @@ from config.local.layout import PROJECT, Layout, WebAddress
 from config.local.process import ChildSpec
 
 APPLICATION = ("web", "realtime", "worker", "shipper", "relay")
+# They answer nobody, so they start when the others are ready: until then those have the processor to themselves.
+FOLLOWERS = ("shipper", "relay")
 
 # As in docker/Dockerfile and the systemd unit. Compression would cost a connection five times the memory.
 REALTIME_OPTIONS = (
@@ -51,6 +53,8 @@ def process_environment(layout: Layout, services: Mapping[str, str]) -> dict[str
         "PROMETHEUS_MULTIPROC_DIR": str(layout.metrics),
         "ATELIER_DIE_WITH_PARENT": "1",
         "PYTHONUNBUFFERED": "1",
+        # Each process would run Django's checks anew; `make check` and the tests run them.
+        "CELERY_SKIP_CHECKS": "1",
     }
 
 
@@ -89,9 +93,11 @@ def application(layout: Layout, address: WebAddress, env: Mapping[str, str]) -> 
             "celery",
             *("-A", "config", "worker", "-B", "-s", str(layout.run / "beat-schedule")),
             *("--concurrency", "2", "--loglevel", "INFO"),
+            # Asking other workers whether they are there takes a second, and here are none.
+            *("--without-mingle", "--without-gossip"),
         ),
-        _python(layout, env, "shipper", "manage.py", "ship_request_log"),
-        _python(layout, env, "relay", "manage.py", "relay"),
+        _python(layout, env, "shipper", "manage.py", "ship_request_log", "--skip-checks"),
+        _python(layout, env, "relay", "manage.py", "relay", "--skip-checks"),
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from config.local.layout import WebAddress
 
 PATH = "/health/ready"
+_WHO_AM_I = "/api/v1/auth/me/"
 
 # Which process to look at when a component is reported down.
 _RESPONSIBLE = {
@@ -39,6 +40,19 @@ def ask(address: WebAddress, timeout: float = 5.0) -> Health:
     finally:
         connection.close()
     return Health(ready=answer.status == http.client.OK, suspects=_suspects(body))
+
+
+def accepts(address: WebAddress, api_key: str, timeout: float = 5.0) -> bool:
+    """Whether the product knows an API key; only a refusal says that it does not."""
+    connection = http.client.HTTPConnection(address.probe_host, address.port, timeout=timeout)
+    headers = {"Host": f"localhost:{address.port}", "Authorization": f"ApiKey {api_key}"}
+    try:
+        connection.request("GET", _WHO_AM_I, headers=headers)
+        return connection.getresponse().status != http.client.UNAUTHORIZED
+    except (OSError, http.client.HTTPException):
+        return True
+    finally:
+        connection.close()
 
 
 def listens(address: WebAddress, timeout: float = 1.0) -> bool:

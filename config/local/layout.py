@@ -54,6 +54,10 @@ class Layout:
     def demo_env(self) -> Path:
         return self.root / "demo.env"
 
+    @property
+    def prepared(self) -> Path:
+        return self.root / "prepared"
+
     def log(self, name: str) -> Path:
         """Return the log file of one component."""
         return self.logs / f"{name}.log"

@@ -9,11 +9,10 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from types import FrameType
 
 from config.local import components, health
-from config.local.banner import banner
+from config.local.banner import banner, read_env_file
 from config.local.engines import external_url, find_postgres, find_valkey
 from config.local.errors import LocalError, tail
 from config.local.files import FileLock, private_dir
@@ -21,12 +20,14 @@ from config.local.launch import Server, launch
 from config.local.layout import Layout, WebAddress
 from config.local.leftovers import await_leftovers, rotate_logs
 from config.local.postgres import Postgres
+from config.local.prepared import Prepared
 from config.local.process import alive, port_is_free, spawn, stop
 from config.local.state import InstanceState
 from config.local.supervisor import Supervisor
 from config.local.valkey import Valkey
 
 READY_SECONDS = 90.0
+_POLL_SECONDS = 0.05
 # A product process that dies this often before the first ready answer will not come up.
 HOPELESS_RESTARTS = 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -85,12 +86,20 @@ class Runner:
         database_url, redis_url = self._start_engines()
         self.state.environment = components.services_environment(self.layout, self.address, database_url, redis_url)
         environment = components.process_environment(self.layout, self.state.environment)
-        self._prepare_database(environment)
+        prepared = Prepared(self.layout, environment)
+        skipped = prepared.holds()
+        if not skipped:
+            self._prepare_database(prepared)
         ports = {"web": self.address.port, "realtime": self.address.realtime_port}
-        for spec in components.application(self.layout, self.address, environment):
+        specs = components.application(self.layout, self.address, environment)
+        first = [spec for spec in specs if spec.name not in components.FOLLOWERS]
+        for spec in first:
             self.supervisor.start(spec, port=ports.get(spec.name))
         self._publish("starting")
-        self._await_ready()
+        self._await_ready(prepared if skipped else None)
+        for spec in specs:
+            if spec not in first:
+                self.supervisor.start(spec)
         self._publish("ready")
 
     def _start_engines(self) -> tuple[str, str]:
@@ -109,9 +118,10 @@ class Runner:
         urls = {server.name: server.url for server in servers}
         return database_url or urls["postgres"], redis_url or urls["valkey"]
 
-    def _prepare_database(self, environment: Mapping[str, str]) -> None:
+    def _prepare_database(self, prepared: Prepared) -> None:
         say("preparing the database")
-        spec = components.prepare(self.layout, environment)
+        prepared.forget()
+        spec = components.prepare(self.layout, prepared.environment)
         process = spawn(spec)
         try:
             while alive(process):
@@ -121,8 +131,10 @@ class Runner:
             stop([(spec, process)])
         if process.returncode != 0:
             raise LocalError(f"the database could not be prepared (exit code {process.returncode}):\n{tail(spec.log)}")
+        prepared.keep()
 
-    def _await_ready(self) -> None:
+    def _await_ready(self, skipped: Prepared | None) -> None:
+        """Wait until all answer; prepare the database after all where the product says that it is not as it was."""
         say(f"starting {', '.join(components.APPLICATION)}")
         deadline = time.monotonic() + READY_SECONDS
         while (
@@ -131,13 +143,20 @@ class Runner:
             or not health.listens(self.address)
         ):
             self._tick()
+            if skipped and "prepare" in answer.suspects and "postgres" not in answer.suspects:
+                self._prepare_database(skipped)
+                skipped = None
             for name in components.APPLICATION:
                 if self.supervisor.restarts(name) >= HOPELESS_RESTARTS:
                     raise LocalError(f"{name} keeps dying:\n{tail(self.layout.log(name))}")
             if time.monotonic() > deadline:
                 logs = "\n".join(f"{name}:\n{tail(self.layout.log(name))}" for name in answer.suspects)
                 raise LocalError(f"{self.address.url}{health.PATH} was not ready in {READY_SECONDS:.0f} s.\n{logs}")
-            time.sleep(0.1)
+            time.sleep(_POLL_SECONDS)
+        api_key = read_env_file(self.layout.demo_env).get("ATELIER_API_KEY")
+        if skipped and api_key and not health.accepts(self.address, api_key):
+            # The data were emptied, or the key was revoked: the banner must not show one that does not work.
+            self._prepare_database(skipped)
 
     def _watch(self) -> None:
         while self._asked_at is None:

@@ -12,12 +12,13 @@ os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 os.environ.setdefault("CORS_ALLOWED_ORIGINS", "http://localhost:3000,http://localhost:5173")
 
 from config.settings.base import *  # noqa: E402, F403
+from config.settings.base import DATA_DIR, STORAGES  # noqa: E402
 
 DEBUG = True
 DEMO_ALLOWED = True
 METRICS_PUBLIC = True
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    **STORAGES,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 STATIC_ROOT = DATA_DIR / "static"

@@ -17,13 +17,19 @@ from config.local.__main__ import main
 from config.local.layout import PROJECT, Layout, WebAddress
 from config.local.process import ChildSpec
 
+# What a test writes here, web says until `prepare` has run again.
+UNMIGRATED, REFUSED = "unmigrated", "refused"
+
 _ANSWERING = """
-import http.server, os, sys
+import http.server, os, pathlib, sys
+data = pathlib.Path(os.environ["DATA_DIR"])
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200)
+        unmigrated = (data / "unmigrated").exists()
+        refused = (data / "refused").exists() and "Authorization" in self.headers
+        self.send_response(503 if unmigrated else 401 if refused else 200)
         self.end_headers()
-        self.wfile.write(b'{"status": "ok", "components": {}}')
+        self.wfile.write(b'{"components": {"migrations": {"status": "%s"}}}' % (b"down" if unmigrated else b"ok"))
 http.server.HTTPServer((os.environ["HOST"], int(os.environ[sys.argv[1]])), Handler).serve_forever()
 """
 
@@ -41,6 +47,8 @@ _PREPARE = """
 import os, pathlib, sys
 pathlib.Path(sys.argv[1]).write_text("ATELIER_URL=http://localhost:%s\\nATELIER_ADMIN_USERNAME=demo-admin\\n"
     "ATELIER_ADMIN_PASSWORD=demo-password\\nATELIER_API_KEY=atl_live_demo\\n" % os.environ["PORT"])
+for name in ("unmigrated", "refused"):
+    pathlib.Path(os.environ["DATA_DIR"], name).unlink(missing_ok=True)
 """
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from config.local.banner import read_env_file
 from config.local.layout import PROJECT
 from config.local.process import free_port
 from config.local.state import InstanceState, ProcessState
-from config.tests.local_standin import processes_mentioning, wait_until
+from config.tests.local_standin import REFUSED, UNMIGRATED, processes_mentioning, wait_until
 
 _SERVICES = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SPOOL_DIR", "HOST", "DJANGO_SETTINGS_MODULE")
 Runner = subprocess.Popen[str]
@@ -205,3 +206,35 @@ def test_a_wrong_port_is_named(instance: Instance) -> None:
     )
     assert refused.returncode == 1
     assert "PORT must be a number" in refused.stderr
+
+
+def test_a_warm_start_prepares_only_what_has_changed(instance: Instance) -> None:
+    def starts() -> int:
+        """Start and stop; how often the database was prepared."""
+        assert instance.command("start").returncode == 0
+        assert instance.command("stop").returncode == 0
+        return (instance.root / "logs" / "runner.log").read_text().count("preparing the database")
+
+    assert [starts(), starts()] == [1, 0]
+    for name in (UNMIGRATED, REFUSED):
+        # The mark holds, and the product knows better.
+        (instance.root / name).touch()
+        assert [starts(), starts()] == [1, 0], name
+    (instance.root / "demo.env").unlink()
+    assert [starts(), starts()] == [1, 0]
+    instance.extra["ATELIER_MODULES"] = ""
+    assert [starts(), starts()] == [1, 0]
+    shutil.rmtree(instance.root / "postgres")
+    assert [starts(), starts()] == [1, 0]
+
+
+def test_a_database_that_could_not_be_prepared_is_prepared_at_the_next_start(instance: Instance) -> None:
+    assert instance.command("start").returncode == 0
+    assert instance.command("stop").returncode == 0
+    (instance.root / "demo.env").unlink()
+    instance.extra["STANDIN_BROKEN"] = "prepare"
+    assert instance.command("start").returncode == 1
+    del instance.extra["STANDIN_BROKEN"]
+
+    assert instance.command("start").returncode == 0
+    assert (instance.root / "demo.env").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api import tour
+from api import tour_kit
 from api.tour import Tour
 from api.tour_kit import TourFailed
 from config.local.layout import PROJECT
@@ -82,7 +82,7 @@ def test_without_a_server_the_tour_says_how_to_start_one(live: LiveProduct) -> N
 def test_a_call_that_is_not_logged_fails_the_tour_which_still_cleans_up(
     live: LiveProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tour, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(tour_kit, "PATIENCE_SECONDS", 1.0)
     demo, told = live.demo, list[str]()
     walk = Tour(live.url, demo["ATELIER_ADMIN_USERNAME"], demo["ATELIER_ADMIN_PASSWORD"], told.append)
 

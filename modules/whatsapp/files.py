@@ -11,9 +11,9 @@ import zlib
 from dataclasses import dataclass
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import Storage, storages
 from django.utils import timezone
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from core.ids import uuid7
 from modules.whatsapp.choices import MessageType
@@ -57,6 +57,18 @@ _MARKUP = re.compile(
 # Macros are programs, under whatever name the archive holds them.
 _MACROS = (b"vbaproject", b"macroenabled")
 MAX_CONTENT_TYPES = 1_048_576
+# The second byte of a frame of MPEG 1, 2 and 2.5, each with and without a checksum.
+_LAYER_III = frozenset([0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3])
+# What makes a picture upright that its EXIF says lies on its side.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class FileRefused(Exception):
@@ -77,6 +89,11 @@ class Checked:
     filename: str
 
 
+def storage() -> Storage:
+    """Where files are kept: nobody gets at one but through us."""
+    return storages["private"]
+
+
 def check(kind: MessageType, content: bytes, filename: str = "") -> Checked:
     """What a file is. Raises FileRefused unless it is of the kind it is to be sent as."""
     if not content:
@@ -93,13 +110,13 @@ def store(checked: Checked) -> str:
     """Keep a file under a name of ours; the name."""
     extension = _EXTENSIONS[checked.mime_type]
     name = f"whatsapp/{timezone.now():%Y/%m/%d}/{uuid7()}.{extension}"
-    return default_storage.save(name, ContentFile(checked.content))
+    return storage().save(name, ContentFile(checked.content))
 
 
 def read(name: str) -> bytes | None:
     """The content of a kept file; None when it is not there any more."""
     try:
-        with default_storage.open(name) as file:
+        with storage().open(name) as file:
             content: bytes = file.read()
             return content
     except FileNotFoundError:
@@ -108,7 +125,7 @@ def read(name: str) -> bytes | None:
 
 def remove(name: str) -> None:
     """Remove a kept file. Twice is harmless."""
-    default_storage.delete(name)
+    storage().delete(name)
 
 
 def _sniff(kind: MessageType, content: bytes) -> str | None:
@@ -154,8 +171,7 @@ def _frame(head: bytes) -> str | None:
         return None
     if head[1] & 0xF6 == 0xF0:
         return "audio/aac"
-    is_mp3 = head[1] & 0xE6 == 0xE2 and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C
-    return "audio/mpeg" if is_mp3 else None
+    return "audio/mpeg" if head[1] in _LAYER_III and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C else None
 
 
 def _document(content: bytes) -> str | None:
@@ -196,9 +212,9 @@ def _made_anew(content: bytes) -> bytes:
                 raise Image.DecompressionBombError
             # A JPEG may also call itself MPO, which is several in one.
             kind, mode = ("PNG", "RGBA") if image.format == "PNG" else ("JPEG", "RGB")
-            upright = ImageOps.exif_transpose(image)
-            upright.thumbnail((MAX_SIDE, MAX_SIDE))
-            made = upright.convert(mode)
+            turn = _turn(image)
+            image.thumbnail((MAX_SIDE, MAX_SIDE))
+            made = image.convert(mode) if turn is None else image.convert(mode).transpose(turn)
             # Comments and profiles would be written again.
             made.info.clear()
             out = io.BytesIO()
@@ -206,9 +222,16 @@ def _made_anew(content: bytes) -> bytes:
             return out.getvalue()
     except Image.DecompressionBombError as error:
         raise FileRefused("media_too_large", "The picture has too many pixels.") from error
-    # struct.error is what broken EXIF ends in.
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
         raise FileRefused("media_type_refused", "The picture cannot be decoded.") from error
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes it upright. (Pillow's exif_transpose also writes the EXIF anew, and stumbles over what is broken in it.)"""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error):
+        return None
 
 
 def _name(given: str, extension: str) -> str:

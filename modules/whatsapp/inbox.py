@@ -111,7 +111,8 @@ def _hear(event: InboundEvent, word: Word, now: datetime) -> None:
         case Incoming():
             receive(event, word, now)
         case SessionNews():
-            WhatsAppSession.objects.filter(pk=event.session_id, wish="connected").update(care_due_at=now)
+            known = WhatsAppSession.objects.filter(pk=event.session_id, wish="connected", is_suspended=False)
+            known.update(care_due_at=now)
             bell.SESSIONS.ring_after_commit()
 
 

@@ -6,7 +6,7 @@ those that a phone unlinked while we thought them connected.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
@@ -40,6 +40,8 @@ CARE = {
     SessionStatus.FAILED: timedelta(seconds=5),
 }
 MAX_PAUSE = timedelta(minutes=10)
+# A gateway that is away so often while a session comes up has failed it.
+MAX_FAILURES = 5
 _CLAIM = """
 UPDATE whatsapp_whatsappsession SET care_due_at = %(lease)s WHERE id = ANY(ARRAY(
   SELECT id FROM whatsapp_whatsappsession WHERE care_due_at <= %(now)s ORDER BY care_due_at LIMIT %(limit)s
@@ -63,11 +65,12 @@ class Care:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the gateway said: where the session stands, or what went wrong."""
+    """What the gateway said: where the session stands, or what went wrong; and whether it was told to restart it."""
 
     care: Care
     standing: Standing | None = None
     error: GatewayError | None = None
+    restarted: bool = False
 
 
 class SessionKeeper(Dispatcher[Care, Finding]):
@@ -133,8 +136,9 @@ def care_of(session: WhatsAppSession) -> Care:
 
 def look_after(care: Care) -> Finding:
     """Ask or tell the gateway. Raises nothing."""
+    restarts = _needs_restart(care)
     try:
-        return Finding(care, _step(care))
+        return Finding(care, _step(care, restarts=restarts), restarted=restarts)
     except GatewayError as error:
         return Finding(care, error=error)
     except Exception:
@@ -142,17 +146,23 @@ def look_after(care: Care) -> Finding:
         return Finding(care, error=GatewayError(Verdict.RETRY, "internal", "Something of ours failed."))
 
 
-def _step(care: Care) -> Standing:
-    driver, status = gateway(care.driver), care.link.status
+def _needs_restart(care: Care) -> bool:
+    if care.wish != Wish.CONNECTED:
+        return False
+    status, age = care.link.status, timezone.now() - care.since
+    return care.restart or status == SessionStatus.FAILED or (status == SessionStatus.CONNECTING and age > STUCK)
+
+
+def _step(care: Care, *, restarts: bool) -> Standing:
+    driver = gateway(care.driver)
     if care.wish != Wish.CONNECTED:
         driver.stop(care.link, forget=care.wish == Wish.LOGGED_OUT)
         return Standing(SessionStatus.DISCONNECTED)
     if not driver.is_configured(care.link.secrets):
         return Standing(SessionStatus.ACTION_REQUIRED, reason="not_configured", detail="The driver lacks its credentials.")
-    age = timezone.now() - care.since
-    if care.restart or status == SessionStatus.FAILED or (status == SessionStatus.CONNECTING and age > STUCK):
+    if restarts:
         return driver.restart(care.link)
-    if status == SessionStatus.DISCONNECTED:
+    if care.link.status == SessionStatus.DISCONNECTED:
         return driver.start(care.link)
     return driver.status(care.link)
 
@@ -164,58 +174,89 @@ def settle(finding: Finding) -> None:
         session = WhatsAppSession.objects.select_for_update(no_key=True, of=("self",)).filter(pk=care.session_id).first()
         if session is None:
             return
-        current = care_of(session)
-        if (current.wish, current.restart) != (care.wish, care.restart) or session.driver != care.driver:
+        if _asked(care_of(session)) != _asked(care):
             # The owner wants something else by now.
             session.care_due_at = timezone.now()
             session.save(update_fields=["care_due_at", "updated_at"])
             return
-        before = session.status, session.status_reason, session.qr_code, session.pairing_code, session.phone_number
-        if finding.standing is not None:
-            _stand(session, finding.standing)
+        before, due_at = _told(session), session.care_due_at
+        if care.wish != Wish.CONNECTED:
+            _stopped(session, finding.error)
+        elif finding.standing is not None:
+            _stand(session, finding.standing, restarted=finding.restarted)
         elif finding.error is not None:
             _fail(session, finding.error)
+        if due_at is not None and due_at != care.due_at and session.care_due_at is not None:
+            # There was news while the gateway was asked: what it said may be of before.
+            session.care_due_at = min(session.care_due_at, due_at)
         session.save()
-        after = session.status, session.status_reason, session.qr_code, session.pairing_code, session.phone_number
-        if after != before:
+        if _told(session) != before:
             telling.session_changed(session)
         if session.status == SessionStatus.CONNECTED and before[0] != SessionStatus.CONNECTED:
             bell.MESSAGES.ring_after_commit()
 
 
-def _stand(session: WhatsAppSession, standing: Standing) -> None:
+def _asked(care: Care) -> tuple[object, ...]:
+    """What an answer is an answer to."""
+    return care.driver, care.wish, care.restart, care.link.pairing_number, care.link.secrets
+
+
+def _told(session: WhatsAppSession) -> tuple[str, ...]:
+    """What its owner is told the change of."""
+    return session.status, session.status_reason, session.qr_code, session.pairing_code, session.phone_number
+
+
+def _stand(session: WhatsAppSession, standing: Standing, *, restarted: bool) -> None:
     now, status = timezone.now(), standing.status
-    age = now - session.status_changed_at
     session.restart_wanted = False
     if session.status == SessionStatus.CONNECTED and status == SessionStatus.CONNECTING and _bounces(session, now):
         session.care_due_at = now + CARE[SessionStatus.CONNECTING]
         return
     if session.status == SessionStatus.CONNECTED and status in (SessionStatus.DISCONNECTED, SessionStatus.QR_READY):
-        standing = _unlinked(session, standing)
-    if session.status == SessionStatus.QR_READY and status == SessionStatus.QR_READY and age > UNSCANNED:
+        standing = _unlinked(standing)
+    if status in (SessionStatus.QR_READY, SessionStatus.FAILED) and _is_given_up(session, now):
+        # Stopping it is the next that is done.
         session.wish, status = Wish.STOPPED, SessionStatus.DISCONNECTED
         standing = Standing(status, reason="qr_expired", detail="Nobody scanned the code; open the session again.")
-    if session.status != status:
+    if session.status != status or restarted:
         session.status, session.status_changed_at = status, now
     session.status_reason, session.status_detail = standing.reason[:64], standing.detail[:255]
-    session.care_failures = session.care_failures + 1 if status == SessionStatus.FAILED else 0
-    if status == SessionStatus.QR_READY:
+    if status == SessionStatus.FAILED:
+        session.care_failures += 1
+    elif status != SessionStatus.CONNECTING:
+        # One that starts may fail again.
+        session.care_failures = 0
+    _keep_code(session, standing, now)
+    _keep_number(session, standing, now)
+    wait = _patience(session) if status == SessionStatus.FAILED else CARE[status]
+    if gateway(session.driver).is_immediate and status == SessionStatus.QR_READY:
+        wait = timedelta(seconds=0.5)
+    session.care_due_at = now + wait if session.wish == Wish.CONNECTED else now
+
+
+def _keep_code(session: WhatsAppSession, standing: Standing, now: datetime) -> None:
+    if session.status == SessionStatus.QR_READY:
         session.qr_code = standing.qr_code or session.qr_code
         session.pairing_code = standing.pairing_code or session.pairing_code
+        session.code_since = session.code_since or now
     else:
         session.qr_code = session.pairing_code = ""
-    if status == SessionStatus.CONNECTED:
+    if session.status == SessionStatus.CONNECTED or session.wish != Wish.CONNECTED:
+        session.code_since = None
+
+
+def _keep_number(session: WhatsAppSession, standing: Standing, now: datetime) -> None:
+    if session.status == SessionStatus.CONNECTED:
         session.connected_at = session.connected_at or now
         session.last_active_at = now
         session.phone_number = standing.phone_number or session.phone_number
         session.display_name = standing.display_name or session.display_name
     else:
         session.connected_at = None
-    wanted = session.wish == Wish.CONNECTED and not session.is_suspended
-    wait = _patience(session) if status == SessionStatus.FAILED else CARE[status]
-    if gateway(session.driver).is_immediate and status == SessionStatus.QR_READY:
-        wait = timedelta(seconds=0.5)
-    session.care_due_at = now + wait if wanted else None
+
+
+def _is_given_up(session: WhatsAppSession, now: datetime) -> bool:
+    return session.code_since is not None and now - session.code_since > UNSCANNED
 
 
 def _bounces(session: WhatsAppSession, now: datetime) -> bool:
@@ -223,15 +264,20 @@ def _bounces(session: WhatsAppSession, now: datetime) -> bool:
     return session.last_active_at is not None and now - session.last_active_at < BOUNCE + CARE[SessionStatus.CONNECTED]
 
 
-def _unlinked(session: WhatsAppSession, standing: Standing) -> Standing:
-    detail = "The phone unlinked this session; scan a new code." if session.wish == Wish.CONNECTED else ""
-    return Standing(
-        standing.status,
-        qr_code=standing.qr_code,
-        pairing_code=standing.pairing_code,
-        reason="unlinked" if detail else "",
-        detail=detail,
-    )
+def _stopped(session: WhatsAppSession, error: GatewayError | None) -> None:
+    """Its owner, or who suspended it, was told why. What cannot be told to stop is stopped as far as we are concerned."""
+    now = timezone.now()
+    if session.status != SessionStatus.DISCONNECTED:
+        session.status, session.status_changed_at = SessionStatus.DISCONNECTED, now
+    session.restart_wanted, session.connected_at, session.code_since = False, None, None
+    session.qr_code = session.pairing_code = ""
+    session.care_failures = 0 if error is None else session.care_failures + 1
+    session.care_due_at = None if error is None else now + _patience(session)
+
+
+def _unlinked(standing: Standing) -> Standing:
+    detail = "The phone unlinked this session; scan a new code."
+    return replace(standing, reason="unlinked", detail=detail)
 
 
 def _fail(session: WhatsAppSession, error: GatewayError) -> None:
@@ -240,11 +286,8 @@ def _fail(session: WhatsAppSession, error: GatewayError) -> None:
     session.status_reason, session.status_detail = error.code[:64], error.message[:255]
     if error.verdict in (Verdict.ACTION, Verdict.FAIL) and session.status != SessionStatus.ACTION_REQUIRED:
         session.status, session.status_changed_at = SessionStatus.ACTION_REQUIRED, now
-    elif session.care_failures >= 5 and session.status in (SessionStatus.CONNECTING, SessionStatus.QR_READY):
+    elif session.care_failures >= MAX_FAILURES and session.status in (SessionStatus.CONNECTING, SessionStatus.QR_READY):
         session.status, session.status_changed_at = SessionStatus.FAILED, now
-    if session.wish != Wish.CONNECTED:
-        # What cannot be told to stop is stopped as far as we are concerned; it is told again.
-        session.status, session.status_changed_at = SessionStatus.DISCONNECTED, now
     session.care_due_at = now + _patience(session)
 
 

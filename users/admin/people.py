@@ -3,21 +3,19 @@
 Passwords are never shown, nor their digests.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Collection
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from unfold.contrib.filters.admin import BooleanRadioFilter, RangeDateFilter
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from core.admin_pages import AdministratorAdmin, Confirmation, confirm, directory
+from core.admin_pages import AdministratorAdmin, Confirmation, directory
 from core.admin_pages.base import ServiceForm
 from core.admin_pages.decorators import button, display
 from users.models import Session, User
@@ -61,6 +59,7 @@ class UserAdmin(AdministratorAdmin):
     """Accounts."""
 
     icon = "group"
+    noun = "user"
     form = UserForm
     list_display = ("username", "email", "shown_state", "shown_role", "max_messages_per_day", "last_login", "created_at")
     list_filter = (
@@ -179,56 +178,40 @@ class UserAdmin(AdministratorAdmin):
     @admin.action(description="Activate")
     def activate_chosen(self, request: HttpRequest, queryset: Any) -> None:
         """Let them in again."""
-        actor: Any = request.user
-        self.apply(request, queryset, lambda one: accounts.activate_user(user=one, actor=actor), "{} accounts activated.")
+        self.apply(request, queryset, self.acting(request, accounts.activate_user), "{} accounts activated.")
 
     @admin.action(description="Deactivate: end all access at once")
     def deactivate_chosen(self, request: HttpRequest, queryset: Any) -> None:
         """End their access."""
-        actor: Any = request.user
-        self.apply(request, queryset, lambda one: accounts.deactivate_user(user=one, actor=actor), "{} accounts deactivated.")
+        self.apply(request, queryset, self.acting(request, accounts.deactivate_user), "{} accounts deactivated.")
 
     @admin.action(description="Send a password reset letter")
     def send_reset_to_chosen(self, request: HttpRequest, queryset: Any) -> None:
         """Write to them."""
-        actor: Any = request.user
-        self.apply(request, queryset, lambda one: passwords.send_reset(user=one, actor=actor), "{} letters are on their way.")
+        self.apply(request, queryset, self.acting(request, passwords.send_reset), "{} letters are on their way.")
 
     @button(description="Send reset letter", icon="mail", permissions=["change"])
     def send_reset(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then send it."""
         question = "Send a letter with a link to choose a new password? It works for one hour."
         asked = Confirmation(title="Send a reset letter", question=question, button="Send letter", danger=False)
-        return self._asked(request, object_id, asked, passwords.send_reset, "The letter is on its way.")
+        return self.ask(request, object_id, asked, self.acting(request, passwords.send_reset), "The letter is on its way.")
 
     @button(description="Activate", icon="person_check", permissions=["change"])
     def activate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then let it in again."""
         question = "Let this account in again? Its API keys work again; its old sessions stay ended."
         asked = Confirmation(title="Activate account", question=question, button="Activate", danger=False)
-        return self._asked(request, object_id, asked, accounts.activate_user, "The account is active.")
+        return self.ask(request, object_id, asked, self.acting(request, accounts.activate_user), "The account is active.")
 
     @button(description="Deactivate", icon="person_off", variant=ActionVariant.DANGER, permissions=["change"])
     def deactivate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then end its access."""
         question = "End this account's access at once? Its sessions end, its API keys and tokens are refused everywhere."
         asked = Confirmation(title="Deactivate account", question=question, button="Deactivate")
-        return self._asked(request, object_id, asked, accounts.deactivate_user, "The account has no access any more.")
-
-    def _asked(
-        self, request: HttpRequest, object_id: str, asked: Confirmation, service: Callable[..., Any], done: str
-    ) -> HttpResponse:
-        """Show the question, or do what was asked."""
-        user = self.get_object(request, object_id)
-        if user is None:
-            return self.gone(request, object_id)
-        if request.method != "POST":
-            back = reverse("admin:users_user_change", args=[object_id])
-            return confirm(request, self, replace(asked, back=back, things=[str(user)]))
-        with self.refusals(request):
-            service(user=user, actor=request.user)
-            self.message_user(request, done, messages.SUCCESS)
-        return self.back_to(object_id)
+        return self.ask(
+            request, object_id, asked, self.acting(request, accounts.deactivate_user), "The account has no access any more."
+        )
 
 
 def _names(ids: Collection[UUID]) -> dict[UUID, str]:

@@ -3,14 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from core.admin_pages import AdministratorAdmin, Confirmation, confirm, directory
+from core.admin_pages import AdministratorAdmin, Confirmation, directory
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import AddressFilter, by
 from users.choices import RevocationReason
@@ -112,24 +112,13 @@ class SessionAdmin(AdministratorAdmin):
     @button(description="End session", icon="block", variant=ActionVariant.DANGER, permissions=["change"])
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then end it."""
-        session = self.get_object(request, object_id)
-        if session is None:
-            return self.gone(request, object_id)
-        if request.method == "POST":
-            self._end(request, session)
-            self.message_user(request, "The session was ended.", messages.SUCCESS)
-            return self.back_to(object_id)
-        return confirm(
-            request,
-            self,
-            Confirmation(
-                title="End session",
-                question=f"End this session of {session.user.username}? Its tokens are refused at once.",
-                things=[str(session)],
-                button="End session",
-                back=reverse("admin:users_session_change", args=[object_id]),
-            ),
-        )
+        question = "End this session? Its tokens are refused at once."
+        asked = Confirmation(title="End session", question=question, button="End session")
+        return self.ask(request, object_id, asked, lambda one: self._end(request, one), "The session was ended.")
+
+    def called(self, thing: Session) -> str:
+        """With its user."""
+        return f"{thing} of {thing.user.username}"
 
     def _end(self, request: HttpRequest, session: Session) -> None:
         actor: Any = request.user

@@ -3,14 +3,12 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, TextFilter
 
-from core.admin_pages import AdministratorAdmin, Confirmation, KeysetAdmin, confirm
+from core.admin_pages import AdministratorAdmin, Confirmation, KeysetAdmin, ReadOnlyInline
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import TimeRangeFilter, by
 from webhooks import services
@@ -32,27 +30,12 @@ class EventTypeFilter(TextFilter):
         return queryset.filter(event_type=self.value()) if self.value() else queryset
 
 
-class AttemptInline(TabularInline):
+class AttemptInline(ReadOnlyInline):
     """What the attempts met with."""
 
     model = WebhookAttempt
-    extra = 0
-    can_delete = False
     fields = ("number", "started_at", "duration_ms", "status_code", "error", "response_head")
     readonly_fields = fields
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Administrators."""
-        user: Any = request.user
-        return bool(user.is_active and user.is_staff)
 
 
 @admin.register(WebhookDelivery)
@@ -60,6 +43,7 @@ class WebhookDeliveryAdmin(KeysetAdmin):
     """Deliveries."""
 
     icon = "outbox"
+    noun = "delivery"
     menu_order = 1
     keyset = ("created_at", "id")
     named: ClassVar[dict[str, str]] = {"endpoint_id": "webhook"}
@@ -148,28 +132,12 @@ class WebhookDeliveryAdmin(KeysetAdmin):
     @admin.action(description="Replay")
     def replay_chosen(self, request: HttpRequest, queryset: Any) -> None:
         """Send the chosen ones again."""
-        actor: Any = request.user
         chosen = list(queryset)
-        self.apply(request, chosen, lambda one: services.replay(delivery=one, actor=actor), "{} deliveries queued again.")
+        self.apply(request, chosen, self.acting(request, services.replay), "{} deliveries queued again.")
 
     @button(description="Replay", icon="replay", permissions=["view"])
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then send it again."""
-        delivery = self.get_object(request, object_id)
-        if delivery is None:
-            return self.gone(request, object_id)
-        if request.method == "POST":
-            actor: Any = request.user
-            with self.refusals(request):
-                services.replay(delivery=delivery, actor=actor)
-                self.message_user(request, "The delivery is queued again.", messages.SUCCESS)
-            return self.back_to(object_id)
-        asked = Confirmation(
-            title="Replay delivery",
-            question="Send this again, with the same id and body?",
-            things=[str(delivery)],
-            button="Replay",
-            back=reverse("admin:webhooks_webhookdelivery_change", args=[object_id]),
-            danger=False,
-        )
-        return confirm(request, self, asked)
+        question = "Send this again, with the same id and body?"
+        asked = Confirmation(title="Replay delivery", question=question, button="Replay", danger=False)
+        return self.ask(request, object_id, asked, self.acting(request, services.replay), "The delivery is queued again.")

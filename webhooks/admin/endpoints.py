@@ -4,14 +4,14 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from core.admin_pages import AdministratorAdmin, Confirmation, ReadOnlyAdmin, confirm, directory
+from core.admin_pages import AdministratorAdmin, Confirmation, ReadOnlyAdmin, directory
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import by
 from webhooks import services
@@ -44,6 +44,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
     """Endpoints."""
 
     icon = "webhook"
+    noun = "endpoint"
     list_display = ("short_url", "shown_owner", "shown_state", "shown_types", "shown_audience", "created_at")
     list_filter = (
         EndpointStateFilter,
@@ -126,47 +127,37 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
     @admin.action(description="Switch on")
     def enable_chosen(self, request: HttpRequest, queryset: Any) -> None:
         """Switch the chosen ones on."""
-        actor: Any = request.user
-        self.apply(request, queryset, lambda one: services.enable_endpoint(endpoint=one, actor=actor), "{} switched on.")
+        self.apply(request, queryset, self.acting(request, services.enable_endpoint), "{} switched on.")
 
     @admin.action(description="Switch off")
     def disable_chosen(self, request: HttpRequest, queryset: Any) -> None:
         """Switch the chosen ones off."""
-        actor: Any = request.user
-        self.apply(request, queryset, lambda one: services.disable_endpoint(endpoint=one, actor=actor), "{} switched off.")
+        self.apply(request, queryset, self.acting(request, services.disable_endpoint), "{} switched off.")
 
     @button(description="Switch on", icon="play_arrow", permissions=["view"])
     def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then switch it on."""
-        asked = ("Switch webhook on", "Send events to this endpoint again?", "Switch on", "The endpoint is on.")
-        return self._ask(request, object_id, asked, services.enable_endpoint)
+        question = "Send events to this endpoint again?"
+        asked = Confirmation(title="Switch webhook on", question=question, button="Switch on")
+        return self.ask(request, object_id, asked, self.acting(request, services.enable_endpoint), "The endpoint is on.")
 
     @button(description="Switch off", icon="block", variant=ActionVariant.DANGER, permissions=["view"])
     def disable(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then switch it off."""
-        asked = ("Switch webhook off", "Send nothing more and cancel what waits?", "Switch off", "The endpoint is off.")
-        return self._ask(request, object_id, asked, services.disable_endpoint)
+        question = "Send nothing more and cancel what waits?"
+        asked = Confirmation(title="Switch webhook off", question=question, button="Switch off")
+        return self.ask(request, object_id, asked, self.acting(request, services.disable_endpoint), "The endpoint is off.")
 
     @button(description="Send a test", icon="send", permissions=["view"])
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then queue a test delivery."""
-        asked = ("Send a test", "Send a delivery of type webhook.test to this endpoint?", "Send", "The test is on its way.")
-        return self._ask(request, object_id, asked, services.send_test)
+        question = "Send a delivery of type webhook.test to this endpoint?"
+        asked = Confirmation(title="Send a test", question=question, button="Send")
+        return self.ask(request, object_id, asked, self.acting(request, services.send_test), "The test is on its way.")
 
-    def _ask(self, request: HttpRequest, object_id: str, asked: tuple[str, str, str, str], operation: Any) -> HttpResponse:
-        endpoint = self.get_object(request, object_id)
-        if endpoint is None:
-            return self.gone(request, object_id)
-        title, question, words, done = asked
-        if request.method == "POST":
-            actor: Any = request.user
-            with self.refusals(request):
-                operation(endpoint=endpoint, actor=actor)
-                self.message_user(request, done, messages.SUCCESS)
-            return self.back_to(object_id)
-        back = reverse("admin:webhooks_webhookendpoint_change", args=[object_id])
-        things = [f"{endpoint} of {endpoint.owner.get_username()}"]
-        return confirm(request, self, Confirmation(title=title, question=question, button=words, back=back, things=things))
+    def called(self, thing: WebhookEndpoint) -> str:
+        """With its owner."""
+        return f"{thing} of {thing.owner.get_username()}"
 
 
 def _short(endpoint: WebhookEndpoint) -> str:

@@ -246,7 +246,7 @@ class TestChart:
         WebhookDelivery.objects.filter(pk=three.pk).update(created_at=timezone.now() - timedelta(hours=30))
         for window, hours, other in (("day", 24, 0), ("week", 168, 1), ("nonsense", 24, 0)):
             context = chief.get(CHART, {"window": window}).context
-            data = json.loads(context["chart"])
+            data = json.loads(context["charts"][0].data)
             assert len(data["labels"]) == hours
             series = {one["label"]: one["data"] for one in data["datasets"]}
             assert (sum(series["Succeeded"]), sum(series["Failed"]), sum(series["Pending or cancelled"])) == (1, 1, other)

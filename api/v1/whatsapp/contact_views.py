@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.db.models import Q
 from django.http import FileResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
@@ -38,8 +39,9 @@ class MediaViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
     scopes: ClassVar[dict[str, str]] = {"GET": READ, "*": SEND}
 
     def get_queryset(self) -> Any:
-        """The caller's own."""
-        return Media.objects.visible_to(user_id=self.principal.user_id)
+        """The caller's own; what came in, in the environment it calls in."""
+        mine = Media.objects.visible_to(user_id=self.principal.user_id)
+        return mine.filter(Q(session=None) | Q(session__environment=self.principal.environment))
 
     @extend_schema(
         summary="Upload a file",

@@ -18,8 +18,11 @@ class PhoneNumberField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         """The E.164 form."""
+        text = super().to_internal_value(data)
+        # First, so that what is too long, or holds a NUL, is called that.
+        self.run_validators(text)
         try:
-            return normalize_phone_number(super().to_internal_value(data))
+            return normalize_phone_number(text)
         except DjangoValidationError as error:
             raise serializers.ValidationError(error.message, code=error.code) from error
 

@@ -124,7 +124,11 @@ class WhatsAppSendMediaSerializer(_SendSerializer):
 
 class WhatsAppSendBulkSerializer(serializers.Serializer[Any]):
     recipients = serializers.ListField(
-        child=serializers.CharField(max_length=64), min_length=1, max_length=MAX_RECIPIENTS, help_text="International numbers."
+        # An empty one is refused like any other that is no number.
+        child=serializers.CharField(max_length=64, allow_blank=True),
+        min_length=1,
+        max_length=MAX_RECIPIENTS,
+        help_text="International numbers.",
     )
     name = serializers.CharField(max_length=100, required=False, allow_blank=True)
     content = TextField(max_length=MAX_TEXT, required=False, help_text="The text; or give `template` or `media`.")

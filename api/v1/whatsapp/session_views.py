@@ -1,10 +1,8 @@
 """The caller's WhatsApp session: one for live keys and people, one for test keys."""
 
 import base64
-import io
 from typing import Any, ClassVar
 
-import segno
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -14,13 +12,13 @@ from api.v1.whatsapp import session_serializers as shapes
 from api.views import APIView
 from core.exceptions import Invalid, NotFound
 from core.permissions import HasScope, IsActiveUser, IsNotGuest
+from modules.whatsapp.codes import png
 from modules.whatsapp.exceptions import CodeNotReady
 from modules.whatsapp.gateways import gateways
 from modules.whatsapp.models import WhatsAppSession
 from modules.whatsapp.services import sandbox, sessions
 
 MANAGE = "whatsapp:sessions"
-_SCALE = 8
 _FORMAT = OpenApiParameter(
     "format",
     str,
@@ -124,7 +122,7 @@ class CodeView(_SessionView):
             raise CodeNotReady(retry_after=2)
         if wanted == "raw":
             return _uncached(HttpResponse(session.qr_code, content_type="text/plain; charset=utf-8"))
-        picture = _png(session.qr_code) if session.qr_code else b""
+        picture = png(session.qr_code) if session.qr_code else b""
         if wanted == "png":
             return _uncached(HttpResponse(picture, content_type="image/png"))
         text = base64.b64encode(picture).decode()
@@ -181,12 +179,6 @@ class SandboxReceiveView(_SessionView):
         serializer.is_valid(raise_exception=True)
         event = sandbox.write(session=self.the_session(), **serializer.validated_data)
         return Response({"event_id": event.event_id}, status=202)
-
-
-def _png(text: str) -> bytes:
-    out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="png", scale=_SCALE, border=4)
-    return out.getvalue()
 
 
 def _uncached(response: HttpResponse) -> HttpResponse:

@@ -16,5 +16,6 @@ PRINCIPAL_CACHE_SIZE = 10_000
 
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 MAX_JSON_BODY_BYTES = env.int("MAX_JSON_BODY_BYTES", 1_048_576)
-DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1_048_576
+# What may be read at once of a body that carries an Idempotency-Key: the largest upload, and a little.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

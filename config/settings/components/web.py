@@ -20,6 +20,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", "") or "static").absolute()
 MEDIA_URL = "/media/"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or DATA_DIR / "media").absolute()
+# Files that are somebody's own: no web server hands them out.
+FILES_ROOT = Path(env.str("FILES_ROOT", "") or DATA_DIR / "files").absolute()
 
 # Read here, before the environment is sealed; acted on by production settings only.
 REDIRECT_TO_TLS = env.bool("SECURE_SSL_REDIRECT", True)

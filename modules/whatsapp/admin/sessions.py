@@ -196,7 +196,9 @@ class WhatsAppSessionAdmin(ReadOnlyAdmin):
         """Ask, then let the chosen ones go on."""
         question = "Let these sessions go on? What waits is sent then."
         asked = Confirmation(title="Release sessions", question=question, button="Release", danger=False)
-        return self.ask_of_chosen(request, queryset, asked, self.acting(request, sessions.release_session), "{} sessions released.")
+        return self.ask_of_chosen(
+            request, queryset, asked, self.acting(request, sessions.release_session), "{} sessions released."
+        )
 
     @button(description="Restart", icon="restart_alt", permissions=["view"])
     def restart(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -212,11 +214,15 @@ class WhatsAppSessionAdmin(ReadOnlyAdmin):
         if session is None:
             return self.gone(request, object_id)
         actor: Any = request.user
-        form = PaceForm(request.POST or None, session)
+        form = PaceForm(request.POST if request.method == "POST" else None, session)
         question = "How fast may this session send? Numbers are banned for writing too fast."
         asked = Confirmation(title="Set pace", question=question, button="Set", form=form, danger=False)
         return self.ask(
-            request, object_id, asked, lambda one: sessions.set_pace(session=one, actor=actor, **form.cleaned_data), "The pace is set."
+            request,
+            object_id,
+            asked,
+            lambda one: sessions.set_pace(session=one, actor=actor, **form.cleaned_data),
+            "The pace is set.",
         )
 
     @button(description="Release", icon="play_arrow", permissions=["view"])
@@ -229,7 +235,9 @@ class WhatsAppSessionAdmin(ReadOnlyAdmin):
     @button(description="Log out", icon="link_off", variant=ActionVariant.DANGER, permissions=["view"])
     def log_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then disconnect it and unlink the phone."""
-        question = "Disconnect this session and unlink its phone? A new code must be scanned to connect again; what is queued waits."
+        question = (
+            "Disconnect this session and unlink its phone? A new code must be scanned to connect again; what is queued waits."
+        )
         asked = Confirmation(title="Log out session", question=question, button="Log out")
         return self.ask(request, object_id, asked, self.acting(request, sessions.close_session), "The session is logged out.")
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from core.models import UUIDModel
 from modules.whatsapp.choices import FileKind, MediaStatus
+from modules.whatsapp.files import storage
 from modules.whatsapp.models.session import WhatsAppSession
 
 MAX_URL = 2000
@@ -36,7 +37,7 @@ class Media(UUIDModel):
     status = models.CharField(max_length=8, choices=MediaStatus.choices, default=MediaStatus.READY)
     error_code = models.CharField(max_length=64, blank=True)
     source_url = models.CharField(max_length=MAX_URL, blank=True)
-    file = models.FileField(upload_to="whatsapp/%Y/%m/%d/", max_length=200, blank=True)
+    file = models.FileField(storage=storage, max_length=200, blank=True)
     filename = models.CharField(max_length=120, blank=True)
     mime_type = models.CharField(max_length=100, blank=True)
     size = models.PositiveBigIntegerField(default=0)

@@ -33,7 +33,8 @@ class WhatsAppSession(UUIDModel, TimestampedModel):
     `wish` is what the owner asked for, `status` where it stands; the keeper (modules.whatsapp.keeping) brings the second to
     the first and looks again at `care_due_at`. `paced_until` is the theoretical arrival time of a token bucket, `ready_at` when
     it has a token again, `paused_until` until when nothing is sent at all. `routing_id` is what the gateway calls the number in
-    its calls to us. What the driver needs to know is encrypted in `credentials`.
+    its calls to us. `code_since` is since when a code waits to be scanned: gateways fail and start anew meanwhile. What the
+    driver needs to know is encrypted in `credentials`.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="whatsapp_sessions")
@@ -52,6 +53,7 @@ class WhatsAppSession(UUIDModel, TimestampedModel):
     qr_code = models.TextField(blank=True)
     pairing_number = models.CharField(max_length=16, blank=True)
     pairing_code = models.CharField(max_length=16, blank=True)
+    code_since = models.DateTimeField(null=True, blank=True)
     phone_number = models.CharField(max_length=16, blank=True)
     display_name = models.CharField(max_length=100, blank=True)
     connected_at = models.DateTimeField(null=True, blank=True)

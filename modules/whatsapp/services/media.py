@@ -29,18 +29,22 @@ class Source:
 def take(*, user_id: UUID, source: Source) -> Media:
     """Keep what is uploaded, or have the URL fetched. Raises Invalid."""
     if source.upload is not None:
-        return upload(user_id=user_id, kind=source.kind, content=source.upload, size=source.size, filename=source.filename)
+        return upload(
+            user_id=user_id, kind=source.kind, content=source.upload, size=source.size, filename=source.filename, field="media"
+        )
     return from_url(user_id=user_id, kind=source.kind, url=source.url, filename=source.filename)
 
 
-def upload(*, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str) -> Media:
-    """Check and keep a file. Raises Invalid."""
+def upload(
+    *, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str, field: str = "file"
+) -> Media:
+    """Check and keep a file. Raises Invalid, naming `field`."""
     if size > settings.WHATSAPP_MAX_MEDIA_BYTES:
-        raise Invalid.field("file", f"At most {settings.WHATSAPP_MAX_MEDIA_BYTES // 1_048_576} MB.", "media_too_large")
+        raise Invalid.field(field, f"At most {settings.WHATSAPP_MAX_MEDIA_BYTES // 1_048_576} MB.", "media_too_large")
     try:
         checked = files.check(kind, content.read(), filename)
     except files.FileRefused as error:
-        raise Invalid.field("file", error.message, error.code) from error
+        raise Invalid.field(field, error.message, error.code) from error
     media: Media = Media.objects.create(
         user_id=user_id,
         kind=kind,
@@ -58,7 +62,7 @@ def from_url(*, user_id: UUID, kind: MessageType, url: str, filename: str = "") 
     try:
         outgoing.check_url(url)
     except outgoing.OutgoingFailed as error:
-        raise Invalid.field("url", error.message, error.stable_code) from error
+        raise Invalid.field("media", error.message, error.stable_code) from error
     media: Media = Media.objects.create(
         user_id=user_id, kind=kind, status=MediaStatus.PENDING, source_url=url, filename=filename[: files.MAX_NAME]
     )

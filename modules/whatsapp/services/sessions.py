@@ -63,7 +63,9 @@ def close_session(*, session: WhatsAppSession, actor: User, forget: bool = True)
         session = _locked(session)
         session.wish = Wish.LOGGED_OUT if forget else Wish.STOPPED
         session.care_due_at = timezone.now()
-        session.status_reason = session.status_detail = session.qr_code = session.pairing_code = ""
+        session.qr_code = session.pairing_code = ""
+        if not session.is_suspended:
+            session.status_reason = session.status_detail = ""
         if session.status != SessionStatus.DISCONNECTED:
             session.status, session.status_changed_at = SessionStatus.DISCONNECTED, timezone.now()
             telling.session_changed(session)
@@ -96,6 +98,7 @@ def suspend_session(*, session: WhatsAppSession, actor: User) -> WhatsAppSession
             session.is_suspended = True
             session.status, session.status_changed_at = SessionStatus.DISCONNECTED, timezone.now()
             session.status_reason, session.status_detail = "suspended", "An administrator has suspended this session."
+            session.qr_code = session.pairing_code = ""
             session.care_due_at = timezone.now()
             session.save()
             telling.session_changed(session)
@@ -184,7 +187,7 @@ def _configure(session: WhatsAppSession, driver: Driver, credentials: Mapping[st
 def _begin(session: WhatsAppSession) -> None:
     now = timezone.now()
     session.status_reason = session.status_detail = ""
-    session.care_failures, session.care_due_at = 0, now
+    session.care_failures, session.care_due_at, session.code_since = 0, now, None
     if session.status != SessionStatus.QR_READY:
         # A code that somebody may be about to scan stays.
         session.qr_code = session.pairing_code = ""

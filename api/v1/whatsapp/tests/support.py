@@ -1,6 +1,10 @@
 """Short words for the tests of the WhatsApp endpoints."""
 
+import contextlib
 import io
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from django.apps import apps
@@ -38,3 +42,27 @@ def ids(response: Any) -> list[str]:
     """The ids a list shows, in order."""
     assert response.status_code == 200, response.json()
     return [row["id"] for row in response.json()["data"]]
+
+
+@contextlib.contextmanager
+def serving(settings: Any, content: bytes, status: int = 200) -> Iterator[str]:
+    """A server on loopback that may be called and has one file: its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    settings.OUTGOING_ALLOWED_PRIVATE = settings.OUTGOING_ALLOWED_PRIVATE | {f"127.0.0.1:{server.server_port}"}
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/file.png"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -63,6 +63,15 @@ def test_going_back_from_the_number_shows_a_code_to_scan_again(as_key):
     assert (data["has_qr"], data["pairing_code"]) == (True, "")
 
 
+def test_with_another_driver_it_begins_anew(as_key):
+    as_key.post(PATH, {})
+    data = as_key.post(PATH, {"driver": "cloud_api", "credentials": CLOUD}).json()["data"]
+    assert (data["status"], data["driver"], data["has_qr"], data["is_sandbox"]) == ("disconnected", "cloud_api", False, False)
+    session = WhatsAppSession.objects.get()
+    assert (session.wish, session.qr_code) == ("connected", "")
+    assert session.care_due_at is not None
+
+
 def test_credentials_go_in_encrypted_and_never_come_out(as_key):
     answer = as_key.post(PATH, {"driver": "cloud_api", "credentials": CLOUD})
     assert answer.status_code == 202, answer.json()

@@ -1,0 +1,67 @@
+"""Listing: the first page of an account's million messages, and its ten thousandth."""
+
+import base64
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from django.db import connection
+from django.test import Client
+
+from bench.messages.people import forget, make_key, make_sessions
+from modules.whatsapp.models import Message
+
+PATH = "/api/v1/messages/"
+PAGE_SIZE, FAR = 25, 10_000
+_WARM_UP = 10
+# A message a second, newest now.
+_INSERT = """
+INSERT INTO whatsapp_message
+  (id, user_id, session_id, direction, recipient, message_type, content, reply_to, client_reference, is_sandbox, status,
+   error_code, error_message, created_at, position, next_attempt_at, is_held, attempts, tries, client_message_id, provider_id,
+   sent_at, delivered_at)
+SELECT uuidv7((n - %(rows)s) * interval '1 second'), %(user)s, %(session)s, 'outbound', '+1415555' || (2000 + n %% 5000), 'text',
+       'Your order ' || n || ' is on its way.', '', '', true, 'delivered', '', '', t, t, t, false, 1, 1,
+       'SBX' || lpad(n::text, 12, '0'), 'SBX' || lpad(n::text, 12, '0'), t, t
+FROM generate_series(1, %(rows)s) AS n, LATERAL (SELECT now() + (n - %(rows)s) * interval '1 second' AS t) AS moment
+"""
+
+
+def measure(rows: int, calls: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """p50 and p95 of both pages, in ms, asked for in turns."""
+    (session,) = make_sessions("lister", 1)
+    with connection.cursor() as cursor:
+        began = time.monotonic()
+        cursor.execute(_INSERT, {"rows": rows, "user": session.user_id, "session": session.pk})
+        cursor.execute("VACUUM ANALYZE whatsapp_message")
+        say(f"{rows:,} messages inserted in {time.monotonic() - began:.0f} s")
+    client = Client(headers={"Authorization": f"ApiKey {make_key(session)}"})
+    far = min(FAR, rows // PAGE_SIZE - 1)
+    paths = {"page_1": f"{PATH}?page_size={PAGE_SIZE}", f"page_{far}": f"{PATH}?page_size={PAGE_SIZE}&cursor={_cursor(far)}"}
+    times: dict[str, list[float]] = {name: [] for name in paths}
+    for number in range(_WARM_UP + calls):
+        for name, path in paths.items():
+            began = time.perf_counter()
+            answer = client.get(path)
+            elapsed = (time.perf_counter() - began) * 1000
+            if answer.status_code != 200 or len(answer.json()["data"]) != PAGE_SIZE:
+                raise RuntimeError(f"{path}: {answer.content[:200]!r}")
+            if number >= _WARM_UP:
+                times[name].append(elapsed)
+    forget()
+    result = {}
+    for name, found in times.items():
+        cuts = statistics.quantiles(found, n=20)
+        result[name] = {"p50_ms": round(cuts[9], 1), "p95_ms": round(cuts[18], 1)}
+        say(f"{name.replace('_', ' ')} of {rows:,} messages: {result[name]}")
+    first, last = result.values()
+    return {**result, "rows": rows, "ratio_p50": round(last["p50_ms"] / first["p50_ms"], 2)}
+
+
+def _cursor(page: int) -> str:
+    """The cursor after the last row of the page before, as that page would name it."""
+    row = Message.objects.order_by("-created_at", "-id").only("created_at", "id")[(page - 1) * PAGE_SIZE - 1]
+    return quote(base64.urlsafe_b64encode(orjson.dumps(["n", row.created_at, row.pk])).rstrip(b"=").decode())
