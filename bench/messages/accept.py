@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from bench.gate.__main__ import CONNECTIONS, ROOT, serve
+from bench.gate.__main__ import CONNECTIONS, ROOT, serve, wait_for
 from bench.messages.people import make_key, make_sessions
 from bench.messages.rows import Row
 from config.local.process import free_port
@@ -33,8 +33,10 @@ def measure(rounds: int, seconds: float, environment: Mapping[str, str], say: Ca
     port = free_port()
     server = serve("config.wsgi:application", port, dict(environment))
     shipper = subprocess.Popen(["python", "manage.py", "ship_request_log"], cwd=ROOT, env=dict(environment))
+    base = f"http://127.0.0.1:{port}"
     try:
-        found = _rounds(rounds, seconds, f"http://127.0.0.1:{port}", keys, say)
+        wait_for(f"{base}/api/v1/messages/", f"ApiKey {keys['one_account'][0]}")
+        found = _rounds(rounds, seconds, base, keys, say)
     finally:
         for child in (server, shipper):
             child.terminate()
@@ -73,7 +75,7 @@ def load(url: str, keys: Sequence[str], seconds: float) -> tuple[float, float, f
     environment = {**os.environ, "BENCH_KEYS": ",".join(keys)}
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    shares = dict(re.findall(r"^\s+(50|99)%\s+([\d.]+(?:us|ms|s))$", output, re.MULTILINE))
+    shares = dict(re.findall(r"^\s+(50|99)%\s+([\d.]+(?:us|ms|s))\s*$", output, re.MULTILINE))
     if rate is None or len(shares) != 2 or "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"{url}: {output}")
     return float(rate.group(1)), _ms(shares["50"]), _ms(shares["99"])

@@ -36,7 +36,11 @@ LEASE_SECONDS = 3 * TIMEOUT_SECONDS
 ARRIVED = ("sent", "delivered", "read")
 UNSETTLED = "SELECT count(*) FROM whatsapp_message WHERE status IN ('queued', 'sending')"
 # How long a failed message waits is not what is tested here.
-HURRY = "UPDATE whatsapp_message SET next_attempt_at = now() WHERE status = 'queued' AND next_attempt_at > now() RETURNING id"
+HURRY = """
+UPDATE whatsapp_message SET next_attempt_at = now() WHERE id IN (
+  SELECT id FROM whatsapp_message WHERE status = 'queued' AND next_attempt_at > now() FOR NO KEY UPDATE SKIP LOCKED
+) RETURNING id
+"""
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +110,7 @@ def wait_settled(live: LiveProduct, seconds: float = 180.0) -> None:
     """Wait until nothing is on the queue or under way."""
 
     def settled() -> bool:
+        time.sleep(0.5)
         live.query(HURRY)
         return live.query(UNSETTLED) == [(0,)]
 

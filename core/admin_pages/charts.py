@@ -54,7 +54,7 @@ class Chart:
         if self.kind == "line":
             dataset |= {"fill": False, "tension": 0.25, "borderWidth": 2, "pointRadius": 0, "pointHitRadius": 8}
         elif self.is_stacked:
-            dataset |= {"maxBarThickness": 18, "stack": self.title}
+            dataset |= {"maxBarThickness": 18, "borderRadius": 0, "stack": self.title}
         else:
             dataset |= {"maxBarThickness": 18, "borderRadius": 3, "borderSkipped": "start"}
         return dataset

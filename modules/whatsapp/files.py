@@ -60,7 +60,7 @@ MAX_CONTENT_TYPES = 1_048_576
 # The second byte of a frame of MPEG 1, 2 and 2.5, each with and without a checksum.
 _LAYER_III = frozenset([0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3])
 # What makes a picture upright that its EXIF says lies on its side.
-_TURNS = {
+_TURNS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,

@@ -17,9 +17,9 @@ from core.dispatcher import Worker
 from modules.whatsapp import bell, telling
 from modules.whatsapp.choices import FORWARD, MessageStatus
 from modules.whatsapp.gateways import gateway
-from modules.whatsapp.gateways.base import Acknowledgement, BadHook, Incoming, SessionNews, Word
+from modules.whatsapp.gateways.base import Acknowledgement, BadHook, GatewayError, Incoming, SessionNews, Verdict, Word
 from modules.whatsapp.models import InboundEvent, Message, WhatsAppSession
-from modules.whatsapp.outcomes import finish_bulks, give_units_back
+from modules.whatsapp.outcomes import finish_bulks, give_units_back, rest
 from modules.whatsapp.receiving import receive
 
 log = logging.getLogger(__name__)
@@ -118,6 +118,8 @@ def _hear(event: InboundEvent, word: Word, now: datetime) -> None:
 
 def acknowledge(event: InboundEvent, word: Acknowledgement, now: datetime) -> None:
     """Move a message on, forward only. Raises TooEarly where none fits."""
+    if word.pauses:
+        rest({event.session_id: GatewayError(Verdict.PAUSE, word.error_code, word.error_message)}, now)
     message = _message(event, word)
     if message is None:
         raise TooEarly

@@ -5,7 +5,7 @@ Locks are taken in one order: sessions, then messages, then contacts, each sorte
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -150,12 +150,18 @@ def _wait(one: Outcome, verdict: Verdict) -> timedelta:
 
 
 def _rest(outcomes: Sequence[Outcome], now: datetime) -> None:
-    """Pause the numbers that must rest, and stop the sessions that somebody must mend."""
-    reasons = {
-        one.session_id: one.error
-        for one in outcomes
-        if one.error is not None and one.error.verdict in (Verdict.PAUSE, Verdict.ACTION)
-    }
+    rest(
+        {
+            one.session_id: one.error
+            for one in outcomes
+            if one.error is not None and one.error.verdict in (Verdict.PAUSE, Verdict.ACTION)
+        },
+        now,
+    )
+
+
+def rest(reasons: Mapping[UUID, GatewayError], now: datetime) -> None:
+    """Pause the numbers that must rest, and stop the sessions that somebody must mend, in the caller's transaction."""
     if not reasons:
         return
     found = WhatsAppSession.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=reasons).order_by("pk")

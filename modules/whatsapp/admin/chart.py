@@ -39,7 +39,7 @@ def chart_page(request: HttpRequest) -> TemplateResponse:
         ],
         charts=[
             Chart("Sent messages", "bar", labels, became, is_stacked=True),
-            Chart("Failure share", "line", labels, [Line("Failed", RED, shares)], unit="%", zero_counts=True),
+            Chart("Failure share, percent", "bar", labels, [Line("Failed", RED, shares)], zero_counts=True),
             Chart("Received messages", "bar", labels, [Line("Received", BLUE, received)]),
         ],
     )

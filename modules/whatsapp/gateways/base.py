@@ -157,7 +157,7 @@ class HookPart:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What became of a message, which is found by any of the ids."""
+    """What became of a message, which is found by any of the ids; `pauses` says that its number must rest for it."""
 
     status: MessageStatus
     at: datetime | None
@@ -166,6 +166,7 @@ class Acknowledgement:
     message_id: UUID | None = None
     error_code: str = ""
     error_message: str = ""
+    pauses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,11 @@ def status_error(error: Any) -> tuple[str, str]:
     return name, message if code in NAMES else (text_at(error, "title")[:300] or message)
 
 
+def pauses(error: Any) -> bool:
+    """Whether the number must rest for an error in a status."""
+    return _code(error) in PAUSE
+
+
 def _code(error: Any) -> int | None:
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 10**9 else None

@@ -10,7 +10,7 @@ from uuid import UUID
 from modules.whatsapp.choices import MEDIA_TYPES, MessageStatus, MessageType
 from modules.whatsapp.gateways.base import Acknowledgement, BadHook, HookPart, Incoming, IncomingFile, Word
 from modules.whatsapp.gateways.calling import text_at
-from modules.whatsapp.gateways.cloud_api_errors import status_error
+from modules.whatsapp.gateways.cloud_api_errors import pauses, status_error
 
 MAX_ID = 128
 _STATUSES = {
@@ -88,7 +88,8 @@ def _acknowledgement(status: Mapping[str, Any]) -> list[Word]:
     except ValueError:
         ours = None
     provider_id, at = text_at(status, "id"), _moment(status.get("timestamp"))
-    return [Acknowledgement(kind, at, provider_id, message_id=ours, error_code=code, error_message=message)]
+    rests = kind == MessageStatus.FAILED and pauses(first)
+    return [Acknowledgement(kind, at, provider_id, message_id=ours, error_code=code, error_message=message, pauses=rests)]
 
 
 def _incoming(message: Mapping[str, Any], name: str) -> list[Word]:

@@ -35,9 +35,7 @@ def take(*, user_id: UUID, source: Source) -> Media:
     return from_url(user_id=user_id, kind=source.kind, url=source.url, filename=source.filename)
 
 
-def upload(
-    *, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str, field: str = "file"
-) -> Media:
+def upload(*, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str, field: str = "file") -> Media:
     """Check and keep a file. Raises Invalid, naming `field`."""
     if size > settings.WHATSAPP_MAX_MEDIA_BYTES:
         raise Invalid.field(field, f"At most {settings.WHATSAPP_MAX_MEDIA_BYTES // 1_048_576} MB.", "media_too_large")

@@ -101,6 +101,22 @@ class TestAcknowledgements:
         message = reload(message)
         assert (message.status, message.lease_until) == ("delivered", None)
 
+    def test_a_failure_for_which_the_number_must_rest_pauses_its_session(self, user):
+        session = connected(user, driver="cloud_api", routing_id="111")
+        status = {"id": "wamid.1", "status": "failed", "timestamp": "1767600000", "errors": [{"code": 131048, "title": "Spam"}]}
+        value = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": "111"}, "statuses": [status]}
+        call = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
+        (part,) = gateway("cloud_api").split_hook(call)
+        InboundEvent.objects.create(session=session, driver="cloud_api", event_id=part.event_id, payload=part.payload)
+        message = Message.objects.create(
+            user=user, session=session, recipient=ALICE, content="x", status="sent", provider_id="wamid.1", sent_at=timezone.now()
+        )
+        hear_all()
+        session = reload(session)
+        assert (reload(message).status, reload(message).error_code) == ("failed", "spam_limit")
+        assert (session.status, session.pause_reason) == ("connected", "spam_limit")
+        assert session.paused_until > timezone.now() + timedelta(minutes=20)
+
     def test_one_that_fits_nothing_is_looked_at_again_and_then_given_up(self, user):
         message = sent(user)
         event = acknowledged(message, "delivered")
