@@ -26,6 +26,7 @@ from django.utils import timezone  # noqa: E402
 from analytics.models import UsageStats  # noqa: E402
 from api_keys import services as key_services  # noqa: E402
 from api_keys.models import APIKey  # noqa: E402
+from bench import fuzz_whatsapp  # noqa: E402
 from core import registry  # noqa: E402
 from users.models import Session, User  # noqa: E402
 from users.services import accounts, sessions  # noqa: E402
@@ -42,6 +43,7 @@ _KINDS = {
     "/api/v1/analytics/usage-stats/": "day",
     "/api/v1/webhooks/deliveries/": "delivery",
     "/api/v1/webhooks/": "webhook",
+    **fuzz_whatsapp.KINDS,
 }
 _RECEIVER = "https://hooks.example.com/in"
 
@@ -61,6 +63,11 @@ class Caller:
         self.header = ""
         if IDENTITY != "anonymous":
             self._renew()
+
+    def owner(self) -> User:
+        """Whose things are looked for: the account's, or for nobody an administrator's."""
+        own: User | None = getattr(self, "user", None)
+        return own or User.objects.filter(is_staff=True).earliest("created_at")
 
     def notice(self, status: int) -> None:
         """Replace a credential that was refused because it has ended; one that only lacks a right stays."""
@@ -91,7 +98,7 @@ class Things:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
         self._lock = threading.Lock()
-        self._ids = {kind: [self._make(kind) for _ in range(THINGS_EACH)] for kind in _KINDS.values()}
+        self._ids = {kind: [self._make(kind) for _ in range(THINGS_EACH)] for kind in dict.fromkeys(_KINDS.values())}
 
     def pick(self, kind: str, chance: int) -> str:
         """One of them."""
@@ -105,7 +112,7 @@ class Things:
                 self._ids[kind][self._ids[kind].index(gone)] = self._make(kind)
 
     def _make(self, kind: str) -> str:
-        owner = getattr(self._caller, "user", None) or User.objects.filter(is_staff=True).earliest("created_at")
+        owner = self._caller.owner()
         if kind == "user":
             return str(_account().pk)
         if kind == "key":
@@ -114,6 +121,8 @@ class Things:
             return str(sessions.open_session(user=owner).session.pk)
         if kind in ("webhook", "delivery"):
             return self._make_webhook(owner, finished=kind == "delivery")
+        if kind in fuzz_whatsapp.KINDS.values():
+            return fuzz_whatsapp.make(kind, owner)
         day: date = timezone.now().date() - timedelta(days=UsageStats.objects.filter(user=owner).count() + 1)
         return str(UsageStats.objects.create(user=owner, date=day, api_requests=1).pk)
 
@@ -131,6 +140,7 @@ class Things:
 
 CALLER = Caller()
 THINGS = Things(CALLER)
+GATEWAYS = fuzz_whatsapp.Gateways((_account(), _account()))
 connection.close()
 ANSWERS: Counter[tuple[str, str, int]] = Counter()
 
@@ -142,7 +152,8 @@ def _kind(path: str) -> str | None:
 @schemathesis.hook
 def map_path_parameters(context: Any, path_parameters: dict[str, Any]) -> dict[str, Any]:
     """A real id in place of three random ones of four."""
-    kind = _kind(context.operation.path)
+    operation = context.operation
+    kind, path_parameters = _kind(operation.path), GATEWAYS.place(operation.method.upper(), operation.path, path_parameters)
     try:
         chance = UUID(str(path_parameters["id"])).int
     except (KeyError, TypeError, ValueError):
@@ -162,7 +173,9 @@ def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | No
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """A receiver that might exist, and events that do, in place of most random ones."""
+    """A receiver that might exist, events, numbers and files that do, in place of most random ones."""
+    if isinstance(body, dict) and CALLER.header:
+        body = fuzz_whatsapp.body(context.operation.path, body, THINGS.pick("file", len(body)))
     if not context.operation.path.startswith("/api/v1/webhooks/") or not isinstance(body, dict) or "url" not in body:
         return body
     return {**body, "url": _RECEIVER, "event_types": ["user.*"]} if len(str(body["url"])) % 4 else body
@@ -170,8 +183,10 @@ def map_body(context: Any, body: Any) -> Any:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG001 - their names are the hook's
-    """Call as the identity."""
+    """Call as the identity, or as a gateway."""
+    GATEWAYS.sign(case, kwargs)
     if CALLER.header:
+        fuzz_whatsapp.prepare(case.operation.path, CALLER.user)
         case.headers = {**(case.headers or {}), "Authorization": CALLER.header}
 
 
@@ -181,7 +196,8 @@ def after_call(context: Any, case: Any, response: Any) -> None:  # noqa: ARG001
     ANSWERS[case.method.upper(), case.operation.path, response.status_code] += 1
     try:
         CALLER.notice(response.status_code)
-        if case.method.upper() == "DELETE" and response.status_code == 204 and (kind := _kind(case.operation.path)):
+        gone = case.method.upper() == "DELETE" or case.operation.path in fuzz_whatsapp.USED_UP
+        if gone and 200 <= response.status_code < 300 and (kind := _kind(case.operation.path)):
             THINGS.replace(kind, str((case.path_parameters or {}).get("id")))
     finally:
         # Schemathesis comes with a new thread now and then; each would keep a connection of the pool.

@@ -8,19 +8,24 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from analytics.models import UsageStats
 from api_keys.tests.factories import make_key
 from conftest import Caller
 from events.tests.support import publish
+from modules.whatsapp.choices import OptOutSource
+from modules.whatsapp.models import Bulk, Contact, Media, WhatsAppSession
+from modules.whatsapp.tests.factories import connected, send
 from users.models import User
 from users.services import sessions
 from users.tests.factories import make_user
 from webhooks.models import WebhookEndpoint
 from webhooks.tests.factories import deliver_to_queue, make_endpoint
 
-# Without the gate's own query, which a warm cache spares. Page numbers take a count and a page; cursors a page alone.
+# Without the gate's own query, which a warm cache spares. Page numbers take a count and a page; cursors a page alone; what reads
+# rollups in bulk says so first (analytics.bulk).
 QUERIES = {
     "v1:user-list": 2,
     "v1:api-key-list": 2,
@@ -28,12 +33,18 @@ QUERIES = {
     "v1:auth-session-list": 2,
     "v1:usage-stats-list": 2,
     "v1:api-log-list": 1,
-    "v1:analytics-timeseries": 1,
+    "v1:analytics-timeseries": 2,
     "v1:event-list": 2,
     "v1:event-streams": 0,
     "v1:webhook-list": 2,
     "v1:webhook-event-types": 0,
     "v1:webhook-endpoint-deliveries": 2,
+    "v1:whatsapp-drivers": 0,
+    "v1:whatsapp-message-list": 1,
+    "v1:whatsapp-bulk-list": 1,
+    "v1:whatsapp-media-list": 1,
+    "v1:whatsapp-conversation-list": 1,
+    "v1:whatsapp-opt-out-list": 1,
 }
 # What a list cannot be asked without.
 QUERY_STRINGS = {"v1:event-list": "?stream=user:{admin}&since=0"}
@@ -57,6 +68,19 @@ def _more_of_everything(admin: User, number: int) -> None:
         if number == 1:
             WebhookEndpoint.objects.filter(pk=made.pk).update(id=OF_ONE["v1:webhook-endpoint-deliveries"])
     deliver_to_queue(admin, number)
+    _more_of_whatsapp(admin, number)
+
+
+def _more_of_whatsapp(admin: User, number: int) -> None:
+    session = WhatsAppSession.objects.filter(user=admin).first() or connected(admin)
+    for _ in range(number):
+        media = Media.objects.create(user=admin, kind="image")
+        message = send(admin)
+        message.media, message.bulk = media, Bulk.objects.create(user=admin, session=session)
+        message.save()
+        Contact.objects.create(
+            session=session, phone_number=str(media.pk), opted_out_at=timezone.now(), opt_out_source=OptOutSource.API
+        )
 
 
 def _count(caller: Caller, url: str) -> tuple[int, Any]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from config.tests.live import LiveProduct
+from config.tests.live import LiveProduct, together
 from config.tests.live_whatsapp import TIMEOUT_SECONDS, Account, WhatsAppScene, halt, whatsapp_scene
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("live")]
@@ -192,17 +192,64 @@ def test_each_recipient_got_them_in_the_order_in_which_they_were_accepted(scene:
 def test_what_was_sent_is_told_once_and_acknowledged_later_where_the_first_was_missed(
     scene: WhatsAppScene, aftermath: Aftermath
 ) -> None:
+    keys = {
+        key for (key,) in scene.live.query("SELECT client_message_id FROM whatsapp_message WHERE status IN ('sent', 'unknown')")
+    }
     sent = scene.gateway.order({})["sent"]
-    for one in sent:
-        scene.gateway.order({"do": "acknowledge", "id": one["id"], "kinds": ["read"]})
-    unread = "SELECT count(*) FROM whatsapp_message WHERE status = 'read'"
-    scene.live.wait(lambda: scene.live.query(unread) == [(len(sent),)], 60, "acknowledgements stay unread")
+    missed = [one["id"] for one in sent if one["client_id"] in keys]
+
+    def acknowledge(number: int) -> None:
+        for key in missed[number::CALLERS]:
+            scene.gateway.order({"do": "acknowledge", "id": key, "kinds": ["delivered"]})
+
+    together(CALLERS, acknowledge)
+    delivered = "SELECT count(*) FROM whatsapp_message WHERE status = 'delivered'"
+    scene.live.wait(lambda: scene.live.query(delivered) == [(len(sent),)], 60, "acknowledgements stay unread")
+    sys.stdout.write(f"{len(missed)} of {len(sent)} acknowledged later\n")
     told = "SELECT type, payload->>'message', count(*) FROM events_event WHERE type LIKE 'whatsapp.message.%%' GROUP BY 1, 2"
     found = scene.live.query(told)
     assert {(kind, message) for kind, message, count in found if count > 1} == set(), "told twice"
-    assert sum(kind == "whatsapp.message.read" for kind, _, _ in found) == len(sent)
+    assert sum(kind == "whatsapp.message.delivered" for kind, _, _ in found) == len(sent)
 
 
 def test_each_message_that_was_not_taken_back_counts_once(scene: WhatsAppScene, aftermath: Aftermath) -> None:
     failed = sum(row.status == "failed" for row in aftermath.rows.values())
     assert scene.live.query("SELECT sum(messages_sent)::int FROM analytics_usagestats") == [(TOTAL - failed,)]
+
+
+@pytest.mark.parametrize(("behaviour", "calls"), [("slow", 2), ("hang", 1)])
+def test_a_sender_killed_between_its_claim_and_the_answer_leads_to_one_message(
+    scene: WhatsAppScene, behaviour: str, calls: int
+) -> None:
+    (account,) = scene.accounts(1)
+    scene.gateway.order({"acks": []})
+    scene.gateway.order({"behaviour": behaviour, "path": "/api/sendText", "seconds": TIMEOUT_SECONDS - 0.5})
+    accepted = account.text(NUMBERS[0], "once")["id"]
+    under_way = "SELECT id::text FROM whatsapp_message WHERE status = 'sending' AND client_message_id <> ''"
+    scene.live.wait(lambda: scene.live.query(under_way) == [(accepted,)], 20, "it was not taken")
+    time.sleep(0.3)
+    scene.live.kill("relay")
+    scene.live.wait_ready()
+    wait_settled(scene.live)
+    assert scene.live.query("SELECT status FROM whatsapp_message WHERE id = %s", (accepted,)) == [("sent",)]
+    assert [one["content"] for one in scene.gateway.recorded() if one["session"] == account.session] == ["once"]
+    assert [one["times"] for one in scene.gateway.order({})["sent"] if one["session"] == account.session] == [calls]
+
+
+def test_a_session_whose_gateway_hangs_does_not_delay_another(scene: WhatsAppScene) -> None:
+    *hanging, good = scene.accounts(4)
+    for account in hanging:
+        scene.gateway.order({"behaviour": "hang", "times": 10_000, "path": f"/api/{account.session}/new-message-id"})
+        account.bulk(NUMBERS, "never")
+    waiting = "SELECT count(*) FROM whatsapp_message WHERE status = 'sending'"
+    scene.live.wait(lambda: scene.live.query(waiting)[0][0] >= len(hanging), 20, "nothing hangs")
+    began = {}
+    for number in NUMBERS:
+        began[number] = time.time()
+        good.text(number, "at once")
+    mine = lambda: [one for one in scene.gateway.recorded() if one["session"] == good.session]  # noqa: E731
+    scene.live.wait(lambda: len(mine()) == len(NUMBERS), 30, "the good session's messages wait")
+    delays = sorted(one["at"] - began[f"+{one['recipient'].partition('@')[0]}"] for one in mine())
+    sys.stdout.write(f"beside {len(hanging)} that hang: p50 {delays[10] * 1000:.0f}, worst {delays[-1] * 1000:.0f} ms\n")
+    assert delays[10] < 0.5
+    assert delays[-1] < TIMEOUT_SECONDS

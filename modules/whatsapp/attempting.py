@@ -45,7 +45,7 @@ def attempt(claim: Claim) -> Outcome:
     try:
         attachment = _check(claim, driver)
         if driver.capabilities.client_message_id and not client_message_id:
-            client_message_id = driver.reserve_id(claim.link)
+            client_message_id = driver.reserve_id(claim.link) or claims.UNNAMED
             _keep(claim, client_message_id)
         receipt = driver.send(claim.link, _outgoing(claim, client_message_id, attachment))
     except GatewayError as refused:
@@ -58,7 +58,7 @@ def attempt(claim: Claim) -> Outcome:
         session_id=claim.session_id,
         number=claim.number,
         tries=claim.tries,
-        is_repeatable=bool(client_message_id),
+        is_repeatable=client_message_id not in ("", claims.UNNAMED),
         started_at=started_at,
         duration_ms=round((time.monotonic() - began) * 1000),
         receipt=receipt,
@@ -84,8 +84,6 @@ def _check(claim: Claim, driver: Gateway) -> Attachment | None:
 
 def _keep(claim: Claim, client_message_id: str) -> None:
     """In a thread of the pool: the connection is given back at once."""
-    if not client_message_id:
-        return
     try:
         if not claims.keep_client_id(claim, client_message_id):
             raise GatewayError(Verdict.RETRY, "claim_lost", "The attempt took too long and was given up.")
@@ -102,7 +100,7 @@ def _outgoing(claim: Claim, client_message_id: str, attachment: Attachment | Non
         kind=claim.kind,
         content=claim.content,
         chat_id=claim.chat_id,
-        client_message_id=client_message_id,
+        client_message_id="" if client_message_id == claims.UNNAMED else client_message_id,
         template=claim.template,
         attachment=attachment,
         reply_to=claim.reply_to,

@@ -22,6 +22,8 @@ from modules.whatsapp.gateways.base import Link
 from modules.whatsapp.links import link_of
 from modules.whatsapp.models import WhatsAppSession
 
+# The client id of a message whose gateway makes none: it may have been sent. Without any it was not.
+UNNAMED = "-"
 # In timeouts of the call: asking for an id and waiting for the database are not in one.
 LEASE = 3
 JITTER = 0.25
@@ -49,29 +51,31 @@ WHERE s.status = 'connected' AND s.wish = 'connected' AND NOT s.is_suspended AND
 ORDER BY random() LIMIT %(limit)s
 FOR NO KEY UPDATE OF s SKIP LOCKED
 """
+# What is asked for each candidate is asked by a subquery of its own, and what is due is found once: were they joins, a planner
+# that has no statistics yet (a new table, a first burst) would take everything with everything. `|| ''` keeps it from walking
+# through all that is queued instead of looking up what was found.
 _CLAIM = """
-WITH due AS (
+WITH due AS MATERIALIZED (
   SELECT d.id FROM unnest(%(sessions)s::uuid[], %(rooms)s::int[], %(pairs)s::timestamptz[]) AS o(id, room, pair)
   CROSS JOIN LATERAL (
-    SELECT m.id FROM whatsapp_message m LEFT JOIN whatsapp_media f ON f.id = m.media_id
+    SELECT m.id FROM whatsapp_message m
     WHERE m.session_id = o.id AND m.status = 'queued' AND NOT m.is_held AND m.next_attempt_at <= %(now)s
-      AND (f.id IS NULL OR f.status <> 'pending')
-      AND NOT EXISTS (
-        SELECT 1 FROM whatsapp_message e
+      AND m.id = (
+        SELECT e.id FROM whatsapp_message e
         WHERE e.session_id = m.session_id AND e.recipient = m.recipient AND e.status IN ('queued', 'sending') AND NOT e.is_held
-          AND (e.position, e.id) < (m.position, m.id)
+        ORDER BY e.position, e.id LIMIT 1
       )
-      AND NOT EXISTS (
-        SELECT 1 FROM whatsapp_contact c
-        WHERE c.session_id = m.session_id AND c.phone_number = m.recipient AND c.last_outbound_at > o.pair
-      )
+      AND (m.media_id IS NULL OR (SELECT f.status FROM whatsapp_media f WHERE f.id = m.media_id) <> 'pending')
+      AND (o.pair IS NULL OR coalesce((
+        SELECT c.last_outbound_at FROM whatsapp_contact c WHERE c.session_id = m.session_id AND c.phone_number = m.recipient
+      ), '-infinity') <= o.pair)
     ORDER BY m.next_attempt_at LIMIT o.room
   ) d LIMIT %(limit)s
 ), taken AS (
   UPDATE whatsapp_message m
   SET status = 'sending', attempts = m.attempts + 1, tries = m.tries + 1,
       lease_until = CASE WHEN m.media_id IS NULL THEN %(lease)s ELSE %(media_lease)s END
-  FROM due WHERE m.id = due.id AND m.status = 'queued' AND NOT m.is_held
+  WHERE m.id = ANY(ARRAY(SELECT id FROM due)) AND m.status || '' = 'queued' AND NOT m.is_held
   RETURNING m.*
 )
 SELECT t.id, t.session_id, t.recipient, t.message_type, t.content, t.template, t.reply_to, t.attempts, t.tries,

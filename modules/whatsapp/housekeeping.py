@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from modules.whatsapp import files, telling
@@ -14,6 +15,7 @@ from modules.whatsapp.outcomes import finish_bulks, give_units_back
 
 BATCH = 500
 INBOX_DAYS = 7
+ON_THE_QUEUE = (MessageStatus.QUEUED, MessageStatus.SENDING)
 # What never left the queue, and why it never will.
 ENDS: dict[str, tuple[str, dict[str, Any]]] = {
     "expired": ("The message waited longer than it may.", {"expires_at__lt": None}),
@@ -64,7 +66,9 @@ def _end(code: str) -> int:
 
 def finish() -> int:
     """End bulks whose last messages two processes settled at the same time; how many."""
-    return finish_bulks(Bulk.objects.filter(status=BulkStatus.RUNNING).values_list("pk", flat=True)[:BATCH])
+    waiting = Message.objects.filter(bulk=OuterRef("pk"), status__in=ON_THE_QUEUE)
+    with transaction.atomic():
+        return finish_bulks(Bulk.objects.filter(~Exists(waiting), status=BulkStatus.RUNNING).values_list("pk", flat=True)[:BATCH])
 
 
 def purge() -> int:
@@ -74,10 +78,13 @@ def purge() -> int:
 
 def _purge_files() -> int:
     before = timezone.now() - timedelta(days=settings.WHATSAPP_MEDIA_RETENTION_DAYS)
+    # Messages may be scheduled for longer than files are kept.
+    waiting = Message.objects.filter(media=OuterRef("pk"), status__in=ON_THE_QUEUE)
     total = 0
     while True:
         # The row is changed before the file is removed: killed in between, a file is left that nobody can reach.
-        found = list(Media.objects.filter(created_at__lt=before).exclude(file="").values_list("pk", "file")[:BATCH])
+        old = Media.objects.filter(~Exists(waiting), created_at__lt=before).exclude(file="")
+        found = list(old.values_list("pk", "file")[:BATCH])
         Media.objects.filter(pk__in=[pk for pk, _ in found]).update(status=MediaStatus.EXPIRED, file="")
         for _, name in found:
             files.remove(name)

@@ -239,6 +239,9 @@ def _keep_code(session: WhatsAppSession, standing: Standing, now: datetime) -> N
         session.qr_code = standing.qr_code or session.qr_code
         session.pairing_code = standing.pairing_code or session.pairing_code
         session.code_since = session.code_since or now
+        if standing.pairing_code:
+            # Its time begins (drivers ask for another by the age of the status).
+            session.status_changed_at = now
     else:
         session.qr_code = session.pairing_code = ""
     if session.status == SessionStatus.CONNECTED or session.wish != Wish.CONNECTED:

@@ -17,12 +17,13 @@ from modules.whatsapp.models import Bulk, Message
 MAX_FOUND = 500
 
 _BY_HOUR = """
-SELECT h, coalesce(m.arrived, 0), coalesce(m.failed, 0), coalesce(m.waiting, 0), coalesce(m.received, 0)
+SELECT h, coalesce(m.arrived, 0), coalesce(m.failed, 0), coalesce(m.cancelled, 0), coalesce(m.waiting, 0), coalesce(m.received, 0)
 FROM generate_series(%(first)s::timestamptz, %(last)s::timestamptz, interval '1 hour') AS h
 LEFT JOIN (
   SELECT date_trunc('hour', created_at, 'UTC') AS start,
          count(*) FILTER (WHERE status IN ('sent', 'delivered', 'read')) AS arrived,
-         count(*) FILTER (WHERE status IN ('failed', 'unknown', 'cancelled')) AS failed,
+         count(*) FILTER (WHERE status IN ('failed', 'unknown')) AS failed,
+         count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
          count(*) FILTER (WHERE status IN ('queued', 'sending')) AS waiting,
          count(*) FILTER (WHERE status = 'received') AS received
   FROM whatsapp_message WHERE created_at >= %(first)s GROUP BY 1
@@ -56,6 +57,7 @@ class Hour:
     start: datetime
     arrived: int
     failed: int
+    cancelled: int
     waiting: int
     received: int
 

@@ -14,6 +14,7 @@ from core.dispatcher import Dispatcher
 from modules.whatsapp import bell, claims
 from modules.whatsapp.attempting import Outcome, attempt
 from modules.whatsapp.claims import Claim
+from modules.whatsapp.gateways import gateway
 from modules.whatsapp.gateways.base import GatewayError, Verdict
 from modules.whatsapp.models import Message
 from modules.whatsapp.outcomes import settle
@@ -77,14 +78,15 @@ class MessageSender(Dispatcher[Claim, Outcome]):
 def recover(limit: int = RECOVER_BATCH) -> int:
     """Settle what a sender that died left: queued again where an id makes that safe, else unknown; how many."""
     now = timezone.now()
-    lost = Message.objects.filter(status="sending", lease_until__lt=now).order_by("lease_until")[:limit]
+    died = Message.objects.filter(status="sending", lease_until__lt=now)
+    lost = died.select_related("session").order_by("lease_until")[:limit]
     found = [
         Outcome(
             message_id=message.pk,
             session_id=message.session_id,
             number=message.attempts,
             tries=message.tries,
-            is_repeatable=bool(message.client_message_id),
+            is_repeatable=_is_repeatable(message),
             started_at=message.lease_until or now,
             duration_ms=0,
             error=GatewayError(Verdict.AMBIGUOUS, "sender_died", "The process that was sending it ended before it knew."),
@@ -94,3 +96,10 @@ def recover(limit: int = RECOVER_BATCH) -> int:
     if found:
         settle(found)
     return len(found)
+
+
+def _is_repeatable(message: Message) -> bool:
+    """Whether a lost attempt may be made again: it has an id, or was to be given one first and came to nothing before that."""
+    if message.client_message_id:
+        return message.client_message_id != claims.UNNAMED
+    return gateway(message.session.driver).capabilities.client_message_id

@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, TextFilter
 from core.admin_pages import AdministratorAdmin, Confirmation, KeysetAdmin, ReadOnlyInline
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import TimeRangeFilter, by
+from core.admin_pages.values import written
 from webhooks import services
 from webhooks.choices import DeliveryStatus
 from webhooks.models import WebhookAttempt, WebhookDelivery
@@ -115,9 +116,9 @@ class WebhookDeliveryAdmin(KeysetAdmin):
         return delivery.status
 
     @display(description="next attempt", empty_value="-")
-    def shown_next(self, delivery: WebhookDelivery) -> Any:
+    def shown_next(self, delivery: WebhookDelivery) -> str | None:
         """When, while it is pending."""
-        return delivery.next_attempt_at if delivery.status == DeliveryStatus.PENDING else None
+        return written(delivery.next_attempt_at) if delivery.status == DeliveryStatus.PENDING else None
 
     @display(description="last error", empty_value="-")
     def shown_error(self, delivery: WebhookDelivery) -> str | None:

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.v1.whatsapp.fields import PhoneNumberField, TextField
-from modules.whatsapp.choices import FileKind, MessageStatus
+from modules.whatsapp.choices import FileKind, MessageStatus, OptOutSource
 from modules.whatsapp.models import Bulk, Contact, Media, Message, MessageAttempt
 from modules.whatsapp.models.media import MAX_URL
 from modules.whatsapp.models.message import MAX_CAPTION, MAX_TEXT
@@ -185,6 +185,7 @@ class WhatsAppMediaUploadSerializer(serializers.Serializer[Any]):
 
 class WhatsAppContactSerializer(serializers.ModelSerializer[Contact]):
     recipient = serializers.CharField(source="phone_number", read_only=True)
+    opt_out_source = serializers.ChoiceField(choices=OptOutSource.choices, read_only=True, allow_blank=True)
 
     class Meta:
         model = Contact

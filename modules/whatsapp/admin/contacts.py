@@ -1,6 +1,7 @@
 """Who is written to and who is not to be: a list with the opt-outs, which an administrator may set and undo."""
 
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
@@ -52,12 +53,12 @@ class ContactAdmin(KeysetAdmin):
     search_help_text = "Number or id, whole"
     actions: Any = ("opt_out_chosen", "opt_in_chosen")
     actions_detail = ("opt_in", "opt_out")
+    change_form_outer_after_template = "core/admin/links.html"
     fields = (
         "phone_number",
         "name",
         "shown_opt_out",
         "opted_out_at",
-        "opt_out_source",
         "shown_user",
         "shown_session",
         "chat_id",
@@ -99,8 +100,13 @@ class ContactAdmin(KeysetAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """The contact, with its history."""
-        return super().changeform_view(request, object_id, form_url, {"show_history": True, **(extra_context or {})})
+        """The contact, with the way to its messages and its history."""
+        context = {"show_history": True, **(extra_context or {})}
+        if object_id and (contact := self.get_object(request, object_id)) is not None:
+            query = urlencode({"session": contact.session_id, "q": contact.phone_number})
+            address = f"{reverse('admin:whatsapp_message_changelist')}?{query}"
+            context["links"] = [directory.Link("Messages", address, "chat")]
+        return super().changeform_view(request, object_id, form_url, context)
 
     def called(self, thing: Contact) -> str:
         """With whose contact it is."""

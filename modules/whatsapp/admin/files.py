@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from core.admin_pages import KeysetAdmin, directory
 from core.admin_pages.decorators import display
 from core.admin_pages.filters import TimeRangeFilter, by
+from core.admin_pages.values import written
 from modules.whatsapp.choices import MediaStatus
 from modules.whatsapp.models import Media
 
@@ -94,9 +95,9 @@ class MediaAdmin(KeysetAdmin):
         return f"{parts.scheme}://{host}{parts.path}" if host else media.source_url.partition("?")[0] or None
 
     @display(description="to be fetched", empty_value="-")
-    def shown_due(self, media: Media) -> Any:
+    def shown_due(self, media: Media) -> str | None:
         """When, while it is not here."""
-        return media.due_at if media.status == MediaStatus.PENDING else None
+        return written(media.due_at) if media.status == MediaStatus.PENDING else None
 
 
 def _names(ids: Collection[UUID]) -> dict[UUID, str]:

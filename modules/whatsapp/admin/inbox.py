@@ -1,20 +1,19 @@
 """What gateways told, as they told it, and whether it was worked off."""
 
-import json
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from core.admin_pages import KeysetAdmin, directory
 from core.admin_pages.decorators import display
 from core.admin_pages.filters import TimeRangeFilter, by
+from core.admin_pages.values import written_json
 from modules.whatsapp.models import InboundEvent
-
-MAX_SHOWN = 10_000
 
 
 class StateFilter(DropdownFilter):
@@ -87,10 +86,9 @@ class InboundEventAdmin(KeysetAdmin):
         return "given up" if event.error else "worked off"
 
     @display(description="told")
-    def shown_payload(self, event: InboundEvent) -> str:
+    def shown_payload(self, event: InboundEvent) -> SafeString:
         """Its beginning."""
-        text = json.dumps(event.payload, ensure_ascii=False, indent=2)
-        return text[:MAX_SHOWN] + ("…" if len(text) > MAX_SHOWN else "")
+        return written_json(event.payload)
 
 
 def _events_of(key: UUID) -> directory.Link:

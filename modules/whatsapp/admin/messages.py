@@ -1,17 +1,18 @@
 """Everybody's messages, to look at. The list is paged by position and never counted; what a message says is on its own page."""
 
-import json
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 
 from core.admin_pages import KeysetAdmin, ReadOnlyInline, directory
 from core.admin_pages.decorators import display
 from core.admin_pages.filters import TimeRangeFilter, by
+from core.admin_pages.values import written_json
 from modules.whatsapp import selectors
 from modules.whatsapp.admin.timeline import timeline
 from modules.whatsapp.models import Message, MessageAttempt
@@ -105,6 +106,10 @@ class MessageAdmin(KeysetAdmin):
         """All of them."""
         return (*self.readonly_fields, "id")
 
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Attempts, where one did not go well."""
+        return self.inlines if obj is not None and obj.attempt_log.exists() else ()
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """What is found by an index: an id, a number, a reference."""
         text = search_term.strip()
@@ -155,9 +160,9 @@ class MessageAdmin(KeysetAdmin):
         return directory.show("whatsapp_file", message.media_id, str(message.media) if message.media else None)
 
     @display(description="template")
-    def shown_template(self, message: Message) -> str:
+    def shown_template(self, message: Message) -> SafeString:
         """Its name and parameters."""
-        return json.dumps(message.template, ensure_ascii=False, indent=2)
+        return written_json(message.template)
 
     @display(description="sandbox", boolean=True)
     def shown_sandbox(self, message: Message) -> bool:

@@ -16,6 +16,7 @@ from unfold.enums import ActionVariant
 from core.admin_pages import AdministratorAdmin, Confirmation, ReadOnlyAdmin, directory
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import by
+from core.admin_pages.values import written
 from modules.whatsapp.admin.forms import PaceForm
 from modules.whatsapp.choices import SessionStatus, Wish
 from modules.whatsapp.codes import png
@@ -143,9 +144,9 @@ class WhatsAppSessionAdmin(ReadOnlyAdmin):
         return session.status_reason.replace("_", " ") or None
 
     @display(description="paused until", empty_value="-")
-    def shown_pause(self, session: WhatsAppSession) -> Any:
+    def shown_pause(self, session: WhatsAppSession) -> str | None:
         """When it goes on, while it rests."""
-        return session.paused_until if session.paused_until and session.paused_until > timezone.now() else None
+        return written(session.paused_until) if session.paused_until and session.paused_until > timezone.now() else None
 
     @display(description="QR code")
     def shown_qr(self, session: WhatsAppSession) -> Any:
@@ -165,12 +166,12 @@ class WhatsAppSessionAdmin(ReadOnlyAdmin):
         return session.get_wish_display().lower()
 
     @display(description="looked after again", empty_value="-")
-    def shown_care(self, session: WhatsAppSession) -> Any:
+    def shown_care(self, session: WhatsAppSession) -> str | None:
         """When, and how often in a row that failed."""
         if session.care_due_at is None:
             return None
         failed = f", after {session.care_failures} failures" if session.care_failures else ""
-        return f"{session.care_due_at:%Y-%m-%d %H:%M:%S} UTC{failed}"
+        return f"{written(session.care_due_at)}{failed}"
 
     @display(description="pace")
     def shown_pace(self, session: WhatsAppSession) -> str:

@@ -39,7 +39,7 @@ def _session_readings() -> list[Reading]:
     kept = WhatsAppSession.objects.order_by()
     counts = dict(kept.filter(is_suspended=False).values_list("status").annotate(count=Count("pk")))
     unwell = sum(counts.get(status, 0) for status in _UNWELL)
-    told = [f"{counts[status]:,} {SessionStatus(status).label.lower()}" for status in SessionStatus.values if status in counts]
+    told = [f"{counts[status]:,} {str(status).replace('_', ' ')}" for status in SessionStatus.values if status in counts]
     suspended = kept.filter(is_suspended=True).count()
     return [
         Reading(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.admin_pages.values import written
 from modules.whatsapp.choices import Direction, MessageStatus
 from modules.whatsapp.models import Message
 
@@ -56,4 +57,4 @@ def _waits(message: Message) -> str:
     if message.is_held:
         return "Held: its bulk is paused."
     failed = f" Last error: {message.error_code}." if message.error_code else ""
-    return f"Due at {message.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC.{failed}"
+    return f"Due at {written(message.next_attempt_at)}.{failed}"

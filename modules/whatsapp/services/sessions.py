@@ -18,6 +18,7 @@ from modules.whatsapp.models import WhatsAppSession
 from users.models import User
 
 MAX_RATE = 1000.0
+MAX_ROUTING_ID = 64
 # A number at the Cloud API belongs to one session; this is what its calls to us name.
 _ROUTED_BY = {Driver.CLOUD_API: "phone_number_id"}
 
@@ -170,13 +171,16 @@ def _configure(session: WhatsAppSession, driver: Driver, credentials: Mapping[st
         session.credentials = crypto.encrypt(json.dumps(dict(credentials)).encode()) if credentials else None
     elif driver != session.driver:
         session.credentials = None
-    if driver != session.driver:
-        # What was known of another gateway says nothing of this one.
-        session.driver, session.phone_number, session.display_name = driver, "", ""
     secrets = session.secrets
     if not gateway(driver).is_configured(secrets):
         raise DriverUnavailable(f"The driver {driver.value} lacks its credentials: give them, or ask the operator.")
-    session.routing_id = secrets.get(_ROUTED_BY.get(driver, ""), None)
+    routing_id = secrets.get(_ROUTED_BY.get(driver, ""), None)
+    if len(routing_id or "") > MAX_ROUTING_ID:
+        raise Invalid.field(f"credentials.{_ROUTED_BY[driver]}", f"At most {MAX_ROUTING_ID} characters.", "max_length")
+    if (driver, routing_id) != (session.driver, session.routing_id):
+        # What was known of another gateway or number says nothing of this one.
+        session.phone_number = session.display_name = ""
+    session.driver, session.routing_id = driver, routing_id
     try:
         with transaction.atomic():
             session.save()

@@ -45,7 +45,7 @@ class TestTheChart:
         return {one["label"]: one["data"] for one in charts[0]["datasets"]}, charts, dict(context["tiles"])
 
     def test_counts_by_hour_and_outcome(self, chief, session):
-        for status in ("sent", "delivered", "read", "failed", "unknown", "queued", "received"):
+        for status in ("sent", "delivered", "read", "failed", "unknown", "cancelled", "queued", "received"):
             message(session, status)
         message(session, "sent", age=timedelta(hours=2))
         message(session, "sent", age=timedelta(hours=30))
@@ -54,11 +54,12 @@ class TestTheChart:
             assert {len(chart["labels"]) for chart in charts} == {hours}
             assert sum(series["Arrived"]) == arrived
             assert (series["Arrived"][-3], series["Arrived"][-1], series["Failed"][-1], series["Waiting"][-1]) == (1, 3, 2, 1)
+            assert series["Cancelled"][-1] == 1
             assert charts[2]["datasets"][0]["data"][-1] == 1
             assert (tiles["Arrived"], tiles["Failed"], tiles["Waiting"], tiles["Received"]) == (str(arrived), "2", "1", "1")
 
     def test_says_what_share_failed(self, chief, session):
-        for status in ("sent", "read", "delivered", "failed", "queued"):
+        for status in ("sent", "read", "delivered", "failed", "cancelled", "queued"):
             message(session, status)
         _, charts, tiles = self.series(chief)
         shares = charts[1]["datasets"][0]["data"]
@@ -69,7 +70,7 @@ class TestTheChart:
         for minutes in (1, 2, 3, 9, 15):
             message(session, "sent", age=timedelta(hours=1), sent_at=now - timedelta(minutes=minutes))
         message(session, "received", sent_at=now)
-        assert self.series(chief)[2]["Sent a minute, last 10"] == "0.4"
+        assert self.series(chief)[2]["Sent a minute"] == "0.4"
 
     def test_of_nothing_says_so(self, chief):
         assert "Nothing in this window" in text_of(chief, CHART)

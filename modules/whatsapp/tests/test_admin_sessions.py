@@ -182,6 +182,15 @@ class TestThePace:
         assert chief.post(page(session, "set_pace"), given).status_code == 200
         assert (reload(session).messages_per_second, reload(session).burst) == (0.0, None)
 
+    def test_what_only_the_service_refuses_is_told_beside_the_form(self, chief, user, monkeypatch):
+        monkeypatch.setattr("modules.whatsapp.services.sessions.MAX_RATE", 5.0)
+        session = connected(user)
+        answer = chief.post(page(session, "set_pace"), {"messages_per_second": "6"})
+        assert answer.status_code == 200
+        assert "From 0 to 5." in answer.content.decode()
+        assert 'value="6"' in answer.content.decode()
+        assert reload(session).messages_per_second == 0.0
+
     def test_the_form_says_what_suits_the_driver(self, chief, user):
         content = text_of(chief, page(connected(user, driver="waha"), "set_pace"))
         assert "Empty: what suits the driver, 1." in content

@@ -1,4 +1,4 @@
-"""Files that came in are fetched from their gateway with its keys, and checked like any other; those that go out reach it whole."""
+"""Files that came in are fetched from their gateway with its keys, and checked like any other; those that go out reach it."""
 
 import json
 from collections.abc import Iterator

@@ -202,9 +202,18 @@ class TestDeadSenders:
     def test_and_is_unknown_where_it_does_not(self, user):
         connected(user)
         message = claimed(user)
-        Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1), client_message_id="")
+        Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1), client_message_id=claims.UNNAMED)
         assert recover() == 1
         assert (reload(message).status, told(user)[-1]) == ("unknown", "message.unknown")
+
+    @pytest.mark.parametrize(("driver", "status"), [("waha", "queued"), ("cloud_api", "unknown")])
+    def test_one_that_was_not_named_yet_was_not_sent_where_messages_are_named_first(self, user, driver, status):
+        connected(user)
+        message = claimed(user)
+        Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1), client_message_id="")
+        WhatsAppSession.objects.update(driver=driver)
+        assert recover() == 1
+        assert reload(message).status == status
 
 
 class TestBulks:

@@ -81,6 +81,13 @@ def test_credentials_go_in_encrypted_and_never_come_out(as_key):
     assert (session.secrets, session.routing_id) == (CLOUD, "1055501")
 
 
+def test_a_number_id_longer_than_any_is_named(as_key):
+    credentials = {**CLOUD, "phone_number_id": "1" * 65}
+    answer = as_key.post(PATH, {"driver": "cloud_api", "credentials": credentials})
+    assert wrong_fields(answer) == [("credentials.phone_number_id", "max_length")]
+    assert not WhatsAppSession.objects.exists()
+
+
 def test_a_number_of_somebody_else_is_not_taken_over(as_key, as_other, other):
     as_other.post(PATH, {"driver": "cloud_api", "credentials": CLOUD})
     assert error(as_key.post(PATH, {"driver": "cloud_api", "credentials": CLOUD})) == (409, "number_taken")
