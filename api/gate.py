@@ -112,6 +112,11 @@ def admit(request: HttpRequest, principal: Principal | None, sensitive: str = ""
         _take(request, policy, key)
 
 
+def admit_as(request: HttpRequest, policy: Policy, key: str) -> None:
+    """Take a limit that is neither a caller's nor an address's: of something that is called. Raises LimitExceeded."""
+    _take(request, policy, key)
+
+
 def _take(request: HttpRequest, policy: Policy, key: str) -> None:
     decision = limiter().take(policy, key)
     state_of(request).decisions.append(decision)

@@ -96,6 +96,8 @@ class EnvelopeAutoSchema(AutoSchema):
         codes = {400, 401, 403, 404, 429, 500, 503}
         if self.method in ("POST", "PUT", "PATCH", "DELETE"):
             codes |= {409, 413, 415}
+        elif (getattr(self.view, "action", None) or self.method) in getattr(self.view, "conflicts", ()):
+            codes.add(409)
         if self.method == "POST" and getattr(self.view, "idempotent", False):
             codes.add(422)
         return sorted(codes)

@@ -35,13 +35,15 @@ class GateMixin(views.APIView):
     """What every API view has.
 
     `scopes` maps an action or method to the scope a key needs (see HasScope); `sensitive` maps an action or method to the name
-    of a stricter limit per address; `idempotent` is False where a repeated answer would be wrong (tokens); `retirement` says
-    that the view's operations are deprecated, since when, until when and for what.
+    of a stricter limit per address; `conflicts` names the reads that the present state may refuse (409); `idempotent` is False
+    where a repeated answer would be wrong (tokens); `retirement` says that the view's operations are deprecated, since when, until
+    when and for what.
     """
 
     permission_classes: Any = (IsActiveUser, HasScope)
     scopes: ClassVar[dict[str, str]] = {}
     sensitive: ClassVar[dict[str, str]] = {}
+    conflicts: ClassVar[tuple[str, ...]] = ()
     idempotent: ClassVar[bool] = True
     retirement: ClassVar[Retirement | None] = None
 

@@ -20,6 +20,7 @@ from core.bell import SWEEP_SECONDS, Bell
 log = logging.getLogger(__name__)
 # Completions and rings that come together are answered by one look.
 PAUSE_SECONDS = 0.01
+MIN_REST_SECONDS = 0.02
 
 C = TypeVar("C")
 O = TypeVar("O")  # noqa: E741 - an outcome, beside the claim
@@ -50,19 +51,23 @@ class Worker:
         """Work until `stopping` is set; an outage of PostgreSQL or Redis is waited out."""
         ears = threading.Thread(target=self.bell.listen, args=(self._wake, self.stopping), name=f"{self.name}-bell", daemon=True)
         ears.start()
-        while not self.stopping.is_set():
-            self._wake.clear()
-            try:
-                self.turn()
-            except (DatabaseError, InterfaceError) as error:
-                log.warning("PostgreSQL is away (%s); %s tries again", type(error).__name__, self.name)
-                self.stopping.wait(SWEEP_SECONDS)
-            finally:
-                close_old_connections()
-            self._wake.wait(self.rest())
-            self.stopping.wait(PAUSE_SECONDS)
-        self.finish()
-        close_old_connections()
+        try:
+            while not self.stopping.is_set():
+                self._wake.clear()
+                pause = SWEEP_SECONDS
+                try:
+                    self.turn()
+                    pause = max(MIN_REST_SECONDS, self.rest())
+                except (DatabaseError, InterfaceError) as error:
+                    log.warning("PostgreSQL is away (%s); %s tries again", type(error).__name__, self.name)
+                    self.stopping.wait(SWEEP_SECONDS)
+                finally:
+                    close_old_connections()
+                self._wake.wait(pause)
+                self.stopping.wait(PAUSE_SECONDS)
+        finally:
+            self.finish()
+            close_old_connections()
 
     def stop(self) -> None:
         """End `run` soon; may be called by a signal handler."""
@@ -174,4 +179,4 @@ class Dispatcher(Worker, Generic[C, O]):
                 raise
             except DatabaseError:
                 # Its claim runs out, and it is tried again.
-                log.exception("An outcome of %s could not be written: %r", self.name, outcome)
+                log.exception("An outcome of %s could not be written: %s", self.name, outcome)

@@ -114,13 +114,11 @@ class APIKeyAdmin(AdministratorAdmin):
             context["links"] = directory.links("api_key", key.pk)
         return super().changeform_view(request, object_id, form_url, context)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+    def allowed(self, request: HttpRequest, thing: APIKey) -> set[str]:
         """Only an active key can be rotated, only one that is not revoked can be revoked."""
-        key = self.get_object(request, str(object_id))
-        if key is None or key.revoked_at is not None:
-            return []
-        offered = super().get_actions_detail(request, object_id)
-        return [one for one in offered if key.status == "active" or one.method.original_function_name != "rotate"]
+        if thing.revoked_at is not None:
+            return set()
+        return {"rotate", "revoke"} if thing.status == "active" else {"revoke"}
 
     @display(description="key")
     def shown_key(self, key: APIKey) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import statistics
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def measure(rounds: int, seconds: float, environment: Mapping[str, str], say: Ca
     keys = {name: [make_key(one) for one in make_sessions(f"{name}-", count)] for name, count in ACCOUNTS.items()}
     port = free_port()
     server = serve("config.wsgi:application", port, dict(environment))
-    shipper = subprocess.Popen(["python", "manage.py", "ship_request_log"], cwd=ROOT, env=dict(environment))
+    shipper = subprocess.Popen([sys.executable, "manage.py", "ship_request_log"], cwd=ROOT, env=dict(environment))
     base = f"http://127.0.0.1:{port}"
     try:
         wait_for(f"{base}/api/v1/messages/", f"ApiKey {keys['one_account'][0]}")

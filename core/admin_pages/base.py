@@ -1,6 +1,6 @@
 """The base of every admin list: administrators may use it, writes go through services, what a service refuses is told."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -103,6 +103,18 @@ class AdministratorAdmin(ModelAdmin):
         """The list, named by what it holds."""
         context = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
         return super().changelist_view(request, context)
+
+    def allowed(self, request: HttpRequest, thing: Any) -> Collection[str]:
+        """Which of its page's buttons (`actions_detail`) the state of a thing allows."""
+        return set(self.actions_detail)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """The buttons that the thing's state allows."""
+        thing = self.get_object(request, str(object_id)) if self.actions_detail else None
+        if thing is None:
+            return []
+        meant = self.allowed(request, thing)
+        return [one for one in super().get_actions_detail(request, object_id) if one.method.original_function_name in meant]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The list."""
@@ -233,10 +245,6 @@ class ReadOnlyAdmin(AdministratorAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody."""
         return False
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """None."""
-        return {}
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -3,7 +3,7 @@
 A page that takes longer than STATEMENT_MS (a filter that no index helps, over all of the table) is given up and says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -51,6 +51,10 @@ class KeysetChangeList(ChangeList):
 
     older: str | None = None
     newer: str | None = None
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
+        """Without what only the page of one shows."""
+        return super().get_queryset(request, exclude_parameters).defer(*self.model_admin.deferred)
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[str]:
         """Newest first, always."""
@@ -122,16 +126,32 @@ def _beyond(keyset: Sequence[str], position: tuple[str, datetime, UUID], *, stri
 class KeysetAdmin(ReadOnlyAdmin):
     """A read-only list by (moment, id), or by (id,) alone where no index has a moment: UUIDv7 is in order of making.
 
-    `named` says which of its fields are ids, and of what kind.
+    `named` says which of its fields are ids, and of what kind; `deferred` which are for the page of one.
     """
 
     keyset: ClassVar[tuple[str, ...]] = ("created_at", "id")
     named: ClassVar[dict[str, str]] = {}
+    deferred: ClassVar[tuple[str, ...]] = ()
     sortable_by = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Pages by position."""
         return KeysetChangeList
+
+    def find(self, text: str) -> Collection[UUID]:
+        """The rows that a searched text means, besides the one with that id: only what an index finds."""
+        return ()
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """By an id, or by what the list can find."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        try:
+            keys = [UUID(text)]
+        except ValueError:
+            keys = []
+        return queryset.filter(pk__in=[*keys, *self.find(text)]), False
 
     def name_rows(self, rows: Sequence[Any]) -> None:
         """Look up the names of a page's ids: one query a kind, whatever the rows."""

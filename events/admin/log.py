@@ -1,6 +1,5 @@
 """The log as a list that stays fast on any number of events: see core.admin_pages.keyset."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from core.admin_pages import KeysetAdmin, directory
 from core.admin_pages.decorators import display
 from core.admin_pages.filters import TimeRangeFilter
+from core.admin_pages.values import written_json
 from events import catalogue
 from events.models import Event
 
@@ -89,8 +89,7 @@ class EventAdmin(KeysetAdmin):
     @display(description="payload")
     def shown_payload(self, event: Event) -> Any:
         """What subscribers get as `data`."""
-        text = json.dumps(event.payload, indent=2, ensure_ascii=False)
-        return format_html('<pre class="font-mono text-xs" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
+        return written_json(event.payload)
 
 
 def events_of(stream: str) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from modules.whatsapp import claims, files
 from modules.whatsapp.choices import MEDIA_TYPES, MessageType
 from modules.whatsapp.claims import Claim
-from modules.whatsapp.exceptions import WindowClosed
+from modules.whatsapp.exceptions import RecipientOptedOut, WindowClosed
 from modules.whatsapp.gateways import gateway
 from modules.whatsapp.gateways.base import Attachment, Gateway, GatewayError, Outgoing, Receipt, Verdict
 
@@ -42,17 +42,21 @@ def attempt(claim: Claim) -> Outcome:
     receipt: Receipt | None = None
     error: GatewayError | None = None
     client_message_id = claim.client_message_id
+    verdict = Verdict.RETRY
     try:
         attachment = _check(claim, driver)
         if driver.capabilities.client_message_id and not client_message_id:
             client_message_id = driver.reserve_id(claim.link) or claims.UNNAMED
             _keep(claim, client_message_id)
-        receipt = driver.send(claim.link, _outgoing(claim, client_message_id, attachment))
+        message = _outgoing(claim, client_message_id, attachment)
+        # From here on nobody knows whether it left.
+        verdict = Verdict.AMBIGUOUS
+        receipt = driver.send(claim.link, message)
     except GatewayError as refused:
         error = refused
     except Exception:
         log.exception("Message %s could not be attempted", claim.message_id)
-        error = GatewayError(Verdict.AMBIGUOUS, "internal", "Something of ours failed while the message was sent.")
+        error = GatewayError(verdict, "internal", "Something of ours failed while the message was sent.")
     return Outcome(
         message_id=claim.message_id,
         session_id=claim.session_id,
@@ -72,6 +76,8 @@ def window_open(last_inbound_at: datetime | None, now: datetime | None = None) -
 
 
 def _check(claim: Claim, driver: Gateway) -> Attachment | None:
+    if claim.opted_out:
+        raise GatewayError(Verdict.FAIL, RecipientOptedOut.code, RecipientOptedOut.default_message)
     if driver.capabilities.window and claim.kind != MessageType.TEMPLATE and not window_open(claim.last_inbound_at):
         raise GatewayError(Verdict.FAIL, WindowClosed.code, WindowClosed.default_message)
     if claim.kind not in MEDIA_TYPES:

@@ -82,11 +82,14 @@ class MessageStatus(models.TextChoices):
     RECEIVED = "received", "Received"
 
 
-# What an acknowledgement may make of a message: forward only, and `failed` may follow `sent`.
+_LEFT = (MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.UNKNOWN)
+_GIVEN_UP = (MessageStatus.CANCELLED, MessageStatus.FAILED)
+# What an acknowledgement may make of a message: forward only, and `failed` may follow `sent`. One that is queued for another try,
+# or was given up, has left before: its acknowledgement proves it.
 FORWARD = {
-    MessageStatus.SENT: (MessageStatus.SENDING, MessageStatus.UNKNOWN),
-    MessageStatus.DELIVERED: (MessageStatus.SENDING, MessageStatus.UNKNOWN, MessageStatus.SENT),
-    MessageStatus.READ: (MessageStatus.SENDING, MessageStatus.UNKNOWN, MessageStatus.SENT, MessageStatus.DELIVERED),
+    MessageStatus.SENT: _LEFT,
+    MessageStatus.DELIVERED: (*_LEFT, *_GIVEN_UP, MessageStatus.SENT),
+    MessageStatus.READ: (*_LEFT, *_GIVEN_UP, MessageStatus.SENT, MessageStatus.DELIVERED),
     MessageStatus.FAILED: (MessageStatus.SENDING, MessageStatus.UNKNOWN, MessageStatus.SENT),
 }
 # Not on its way and not arrived: a person may have it sent again.

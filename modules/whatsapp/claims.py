@@ -6,7 +6,7 @@ while its messages are taken, so its pace holds over all processes.
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from modules.whatsapp.choices import MessageType
-from modules.whatsapp.gateways import gateway
+from modules.whatsapp.gateways import gateway, gateways
 from modules.whatsapp.gateways.base import Link
 from modules.whatsapp.links import link_of
 from modules.whatsapp.models import WhatsAppSession
@@ -27,6 +27,11 @@ UNNAMED = "-"
 # In timeouts of the call: asking for an id and waiting for the database are not in one.
 LEASE = 3
 JITTER = 0.25
+MAX_WAIT_SECONDS = 3600.0
+# Candidates beyond the slots that are free: some have nothing that may go now.
+SPARE = 64
+# The most of the free slots that one session gets at a time, as a fraction.
+SHARE = 4
 _chance = random.SystemRandom()
 # Hops through the index of queued messages from session to session: those without any cost nothing.
 _WAITING = """
@@ -41,9 +46,11 @@ WITH RECURSIVE waiting AS (
 SELECT s.id FROM waiting w
 JOIN whatsapp_whatsappsession s ON s.id = w.id
 JOIN users_user u ON u.id = s.user_id
+JOIN unnest(%(drivers)s::text[], %(slots)s::int[]) AS d(driver, slots) ON d.driver = s.driver
+LEFT JOIN unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(id, count) ON b.id = s.id
 WHERE s.status = 'connected' AND s.wish = 'connected' AND NOT s.is_suspended AND u.is_active
   AND (s.paused_until IS NULL OR s.paused_until <= %(now)s) AND s.ready_at <= %(now)s
-  AND s.id <> ALL(%(full)s::uuid[])
+  AND coalesce(b.count, 0) < d.slots
   AND EXISTS (
     SELECT 1 FROM whatsapp_message m
     WHERE m.session_id = s.id AND m.status = 'queued' AND NOT m.is_held AND m.next_attempt_at <= %(now)s
@@ -52,35 +59,38 @@ ORDER BY random() LIMIT %(limit)s
 FOR NO KEY UPDATE OF s SKIP LOCKED
 """
 # What is asked for each candidate is asked by a subquery of its own, and what is due is found once: were they joins, a planner
-# that has no statistics yet (a new table, a first burst) would take everything with everything. `|| ''` keeps it from walking
-# through all that is queued instead of looking up what was found.
+# that has no statistics yet (a new table, a first burst) would take everything with everything. What somebody else holds (a bulk
+# that is being cancelled) is passed over: one locked message is not to stop all sessions.
 _CLAIM = """
 WITH due AS MATERIALIZED (
-  SELECT d.id FROM unnest(%(sessions)s::uuid[], %(rooms)s::int[], %(pairs)s::timestamptz[]) AS o(id, room, pair)
+  SELECT d.id
+  FROM unnest(%(sessions)s::uuid[], %(rooms)s::int[], %(pairs)s::timestamptz[], %(kinds)s::text[]) AS o(id, room, pair, driver)
   CROSS JOIN LATERAL (
     SELECT m.id FROM whatsapp_message m
-    WHERE m.session_id = o.id AND m.status = 'queued' AND NOT m.is_held AND m.next_attempt_at <= %(now)s
+    WHERE m.session_id = o.id AND m.status = 'queued' AND NOT m.is_held AND m.next_attempt_at <= %(now)s AND m.driver = o.driver
       AND m.id = (
         SELECT e.id FROM whatsapp_message e
         WHERE e.session_id = m.session_id AND e.recipient = m.recipient AND e.status IN ('queued', 'sending') AND NOT e.is_held
+          AND e.driver = m.driver
         ORDER BY e.position, e.id LIMIT 1
       )
       AND (m.media_id IS NULL OR (SELECT f.status FROM whatsapp_media f WHERE f.id = m.media_id) <> 'pending')
       AND (o.pair IS NULL OR coalesce((
         SELECT c.last_outbound_at FROM whatsapp_contact c WHERE c.session_id = m.session_id AND c.phone_number = m.recipient
       ), '-infinity') <= o.pair)
-    ORDER BY m.next_attempt_at LIMIT o.room
+    ORDER BY m.next_attempt_at LIMIT o.room FOR NO KEY UPDATE OF m SKIP LOCKED
   ) d LIMIT %(limit)s
 ), taken AS (
   UPDATE whatsapp_message m
   SET status = 'sending', attempts = m.attempts + 1, tries = m.tries + 1,
       lease_until = CASE WHEN m.media_id IS NULL THEN %(lease)s ELSE %(media_lease)s END
-  WHERE m.id = ANY(ARRAY(SELECT id FROM due)) AND m.status || '' = 'queued' AND NOT m.is_held
+  WHERE m.id = ANY(ARRAY(SELECT id FROM due))
   RETURNING m.*
 )
 SELECT t.id, t.session_id, t.recipient, t.message_type, t.content, t.template, t.reply_to, t.attempts, t.tries,
        t.client_message_id, coalesce(f.file, ''), coalesce(f.mime_type, ''), coalesce(f.filename, ''),
-       coalesce(f.error_code, ''), coalesce(c.chat_id, ''), c.last_inbound_at
+       coalesce(f.error_code, ''), coalesce(c.chat_id, ''), c.last_inbound_at,
+       c.opted_out_at IS NOT NULL
 FROM taken t
 LEFT JOIN whatsapp_media f ON f.id = t.media_id
 LEFT JOIN whatsapp_contact c ON c.session_id = t.session_id AND c.phone_number = t.recipient
@@ -109,8 +119,8 @@ class Claim:
     link: Link
     recipient: str
     kind: MessageType
-    content: str
-    template: Mapping[str, Any] | None
+    content: str = field(repr=False)
+    template: Mapping[str, Any] | None = field(repr=False)
     reply_to: str
     number: int
     tries: int
@@ -121,6 +131,7 @@ class Claim:
     file_error: str
     chat_id: str
     last_inbound_at: datetime | None
+    opted_out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +148,8 @@ class _Allowance:
 def claim(limit: int, *, busy: Mapping[UUID, int], now: datetime | None = None) -> list[Claim]:
     """Take up to `limit` due messages. `busy` says how many slots sessions hold."""
     now = now or timezone.now()
-    most = settings.WHATSAPP_CONCURRENCY_PER_SESSION
     with transaction.atomic():
-        allowances = _allowances(limit, [key for key, count in busy.items() if count >= most], busy, now)
+        allowances = _allowances(limit, busy, now)
         if not allowances:
             return []
         rows = _take(allowances, limit, now)
@@ -162,21 +172,32 @@ def keep_client_id(one: Claim, client_message_id: str) -> bool:
         return cursor.fetchone() is not None
 
 
-def _allowances(limit: int, full: list[UUID], busy: Mapping[UUID, int], now: datetime) -> list[_Allowance]:
+def _allowances(limit: int, busy: Mapping[UUID, int], now: datetime) -> list[_Allowance]:
+    slots = {one.driver.value: min(one.pace.concurrency, settings.WHATSAPP_CONCURRENCY_PER_SESSION) for one in gateways()}
+    values: dict[str, Any] = {
+        "now": now,
+        "limit": limit + SPARE,
+        "drivers": list(slots),
+        "slots": list(slots.values()),
+        "busy": list(busy),
+        "counts": list(busy.values()),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"now": now, "full": full, "limit": limit})
+        cursor.execute(_WAITING, values)
         keys = [row[0] for row in cursor.fetchall()]
-    found = [_allowance(session, busy.get(session.pk, 0), now) for session in WhatsAppSession.objects.filter(pk__in=keys)]
+    found = [_allowance(session, busy.get(session.pk, 0), limit, now) for session in WhatsAppSession.objects.filter(pk__in=keys)]
     _chance.shuffle(found)
     return [one for one in found if one.room > 0]
 
 
-def _allowance(session: WhatsAppSession, held: int, now: datetime) -> _Allowance:
+def _allowance(session: WhatsAppSession, held: int, limit: int, now: datetime) -> _Allowance:
     """What the token bucket and the slots of a session allow."""
     pace = gateway(session.driver).pace
     rate = pace.per_second if session.messages_per_second is None else session.messages_per_second
     burst = max(1, pace.burst if session.burst is None else session.burst)
     room = min(pace.concurrency, settings.WHATSAPP_CONCURRENCY_PER_SESSION) - held
+    # Slow sessions are not to have all slots together: some are left for whoever comes next.
+    room = min(room, max(1, limit // SHARE))
     interval = 1 / rate if rate > 0 else 0.0
     if interval:
         ahead = max(0.0, (session.paced_until - now).total_seconds())
@@ -194,6 +215,7 @@ def _take(allowances: Sequence[_Allowance], limit: int, now: datetime) -> list[A
                 "sessions": [one.session.pk for one in allowances],
                 "rooms": [one.room for one in allowances],
                 "pairs": [one.rested_since for one in allowances],
+                "kinds": [one.session.driver for one in allowances],
                 "limit": limit,
                 "now": now,
                 "lease": now + timedelta(seconds=LEASE * settings.WHATSAPP_TIMEOUT_SECONDS),
@@ -212,7 +234,7 @@ def _pace(allowances: Sequence[_Allowance], rows: Sequence[Any], now: datetime) 
         taken = sum(row[1] == one.session.pk for row in rows)
         if taken and one.interval:
             wait = taken * one.interval * _chance.uniform(1 - JITTER, 1 + JITTER)
-            until[one.session.pk] = max(one.session.paced_until, now) + timedelta(seconds=wait)
+            until[one.session.pk] = max(one.session.paced_until, now) + timedelta(seconds=min(wait, MAX_WAIT_SECONDS))
             ready.append(until[one.session.pk] - timedelta(seconds=(one.burst - 1) * one.interval))
     if until:
         with connection.cursor() as cursor:
@@ -240,4 +262,5 @@ def _claim(row: Any, driver: str, link: Link) -> Claim:
         file_error=row[13],
         chat_id=row[14],
         last_inbound_at=row[15],
+        opted_out=row[16],
     )

@@ -4,11 +4,12 @@ A file that cannot be had fails its message when its turn comes (modules.whatsap
 """
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -27,14 +28,24 @@ from modules.whatsapp.links import link_of
 from modules.whatsapp.models import Media
 
 log = logging.getLogger(__name__)
-SLOTS = 8
+SLOTS = 16
+# Of one account at a time: its slow URLs are not to hold everybody's files.
+PER_USER = 3
+# Candidates that are looked at.
+WINDOW = 500
 MAX_TRIES = 5
 MAX_REDIRECTS = 3
-# By content, not by kind: what somebody sent us is kept as it is, and never shown in a page.
 _CLAIM = """
+WITH due AS (
+  SELECT id, user_id, due_at FROM whatsapp_media WHERE status = 'pending' AND due_at <= %(now)s
+  AND user_id <> ALL(%(busy)s::uuid[]) ORDER BY due_at LIMIT %(window)s
+), fair AS (
+  SELECT id, due_at, row_number() OVER (PARTITION BY user_id ORDER BY due_at) AS place FROM due
+)
 UPDATE whatsapp_media SET due_at = %(lease)s, tries = tries + 1 WHERE id = ANY(ARRAY(
-  SELECT id FROM whatsapp_media WHERE status = 'pending' AND due_at <= %(now)s ORDER BY due_at LIMIT %(limit)s
-  FOR NO KEY UPDATE SKIP LOCKED
+  SELECT m.id FROM whatsapp_media m JOIN fair ON fair.id = m.id
+  WHERE fair.place <= %(each)s AND m.status = 'pending' AND m.due_at <= %(now)s
+  ORDER BY fair.place, fair.due_at LIMIT %(limit)s FOR NO KEY UPDATE OF m SKIP LOCKED
 )) RETURNING id
 """
 
@@ -44,6 +55,7 @@ class Wanted:
     """A file to fetch."""
 
     media_id: UUID
+    user_id: UUID
     kind: MessageType
     url: str
     filename: str
@@ -71,12 +83,13 @@ class FileFetcher(Dispatcher[Wanted, Fetched]):
 
     def __init__(self) -> None:
         super().__init__(size=SLOTS, patience=settings.WHATSAPP_MEDIA_TIMEOUT_SECONDS + 2)
-        self._free = SLOTS
+        self._busy: Counter[UUID] = Counter()
 
     def claim(self) -> int:
         """Take files that are due."""
-        taken = claim(self._free) if self._free > 0 else []
-        self._free -= len(taken)
+        free = SLOTS - self._busy.total()
+        taken = claim(free, list(self._busy)) if free > 0 else []
+        self._busy.update(one.user_id for one in taken)
         return self.start(taken)
 
     def attempt(self, claim: Wanted) -> Fetched:
@@ -94,19 +107,30 @@ class FileFetcher(Dispatcher[Wanted, Fetched]):
 
     def settled(self, outcome: Fetched) -> None:
         """A slot is free."""
-        self._free += 1
+        self._busy[outcome.wanted.user_id] -= 1
+        if not self._busy[outcome.wanted.user_id]:
+            del self._busy[outcome.wanted.user_id]
 
 
-def claim(limit: int) -> list[Wanted]:
-    """Take up to `limit` files that are due."""
+def claim(limit: int, busy: Collection[UUID] = ()) -> list[Wanted]:
+    """Take up to `limit` files that are due, a few of each account and none of those in `busy`."""
     now = timezone.now()
     lease = now + timedelta(seconds=2 * settings.WHATSAPP_MEDIA_TIMEOUT_SECONDS)
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"now": now, "lease": lease, "limit": limit})
+        values: dict[str, Any] = {
+            "now": now,
+            "lease": lease,
+            "limit": limit,
+            "each": PER_USER,
+            "window": WINDOW,
+            "busy": list(busy),
+        }
+        cursor.execute(_CLAIM, values)
         keys = [row[0] for row in cursor.fetchall()]
     return [
         Wanted(
             one.pk,
+            one.user_id,
             MessageType(one.kind),
             one.source_url,
             one.filename,

@@ -6,9 +6,10 @@ The kinds and types are those that WhatsApp takes. Pictures are decoded and made
 import io
 import re
 import struct
+import threading
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
@@ -18,7 +19,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from core.ids import uuid7
 from modules.whatsapp.choices import MessageType
 
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 25_000_000
 MAX_SIDE = 4096
 MAX_NAME = 120
 _EXTENSIONS = {
@@ -84,9 +85,13 @@ class FileRefused(Exception):
 class Checked:
     """A file as it will be kept: its content, what it is, and a name that fits."""
 
-    content: bytes
+    content: bytes = field(repr=False)
     mime_type: str
     filename: str
+
+
+# A large picture takes some hundred megabytes while it is decoded: a process does not do many at once.
+_DECODING = threading.BoundedSemaphore(2)
 
 
 def storage() -> Storage:
@@ -207,7 +212,7 @@ def _office(content: bytes) -> str | None:
 def _made_anew(content: bytes) -> bytes:
     """The picture's pixels, upright, as JPEG or PNG; nothing else of it."""
     try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+        with _DECODING, Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             # A JPEG may also call itself MPO, which is several in one.

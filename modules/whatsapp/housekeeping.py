@@ -1,26 +1,43 @@
 """What time does: messages that waited too long fail, files and old rows go, bulks that nobody ended end."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from modules.whatsapp import files, telling
 from modules.whatsapp.choices import BulkStatus, MediaStatus, MessageStatus
 from modules.whatsapp.models import Bulk, Media, Message
-from modules.whatsapp.outcomes import finish_bulks, give_units_back
+from modules.whatsapp.outcomes import CANCELLED_CODE, finish_bulks, give_units_back, given_up
 
 BATCH = 500
 INBOX_DAYS = 7
 ON_THE_QUEUE = (MessageStatus.QUEUED, MessageStatus.SENDING)
-# What never left the queue, and why it never will.
-ENDS: dict[str, tuple[str, dict[str, Any]]] = {
-    "expired": ("The message waited longer than it may.", {"expires_at__lt": None}),
-    "account_inactive": ("The account was deactivated.", {"user__is_active": False}),
-}
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What waits for nothing: which messages, and what becomes of them."""
+
+    code: str
+    sentence: str
+    status: MessageStatus
+    which: Q
+
+
+def _ends(now: datetime) -> tuple[_End, ...]:
+    failed, cancelled = MessageStatus.FAILED, MessageStatus.CANCELLED
+    return (
+        _End("expired", "The message waited longer than it may.", failed, Q(expires_at__lt=now)),
+        _End("account_inactive", "The account was deactivated.", failed, Q(user__is_active=False)),
+        _End("driver_changed", "The session has another driver by now.", cancelled, ~Q(driver=F("session__driver"))),
+        _End(CANCELLED_CODE, "", cancelled, Q(bulk__status=BulkStatus.CANCELLED)),
+    )
+
+
 _DELETE_EVENTS = """
 DELETE FROM whatsapp_inboundevent WHERE id = ANY(ARRAY(
   SELECT id FROM whatsapp_inboundevent WHERE processed_at < %s ORDER BY processed_at LIMIT %s
@@ -38,23 +55,21 @@ DELETE FROM whatsapp_message WHERE id IN (SELECT id FROM old)
 
 
 def expire() -> int:
-    """Fail queued messages that are past their time, or whose account is off; how many."""
-    return _end("expired") + _end("account_inactive")
+    """End queued messages that will never be sent: past their time, of an inactive account, of a cancelled bulk; how many."""
+    return sum(_end(end) for end in _ends(timezone.now()))
 
 
-def _end(code: str) -> int:
-    sentence, condition = ENDS[code]
+def _end(end: _End) -> int:
     total = 0
     while True:
         now = timezone.now()
-        wanted = {name: now if value is None else value for name, value in condition.items()}
         with transaction.atomic():
-            waiting = Message.objects.filter(status=MessageStatus.QUEUED, **wanted).order_by("pk")
+            waiting = Message.objects.filter(end.which, status=MessageStatus.QUEUED).order_by("pk")
             found = list(waiting.select_for_update(no_key=True, of=("self",), skip_locked=True)[:BATCH])
             for message in found:
-                message.status, message.error_code, message.error_message = MessageStatus.FAILED, code, sentence
-                message.finished_at = now
-            Message.objects.bulk_update(found, ["status", "error_code", "error_message", "finished_at"])
+                message.status = given_up(message) if end.status == MessageStatus.FAILED else end.status
+                message.error_code, message.error_message, message.finished_at = end.code, end.sentence, now
+            Message.objects.bulk_update(found, ["status", "error_code", "error_message", "finished_at"], BATCH)
             give_units_back(found)
             finish_bulks({message.bulk_id for message in found if message.bulk_id is not None})
             for message in found:

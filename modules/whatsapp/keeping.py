@@ -24,7 +24,7 @@ from modules.whatsapp.links import link_of
 from modules.whatsapp.models import WhatsAppSession
 
 log = logging.getLogger(__name__)
-SLOTS = 8
+SLOTS = 32
 LEASE = timedelta(seconds=120)
 # A gateway bounces between working and starting when it reconnects: nobody is told of less.
 BOUNCE = timedelta(seconds=30)
@@ -209,6 +209,9 @@ def _told(session: WhatsAppSession) -> tuple[str, ...]:
 def _stand(session: WhatsAppSession, standing: Standing, *, restarted: bool) -> None:
     now, status = timezone.now(), standing.status
     session.restart_wanted = False
+    if status == SessionStatus.CONNECTED and _is_taken(session):
+        status = SessionStatus.ACTION_REQUIRED
+        standing = Standing(status, reason="number_taken", detail="This number is connected to another account.")
     if session.status == SessionStatus.CONNECTED and status == SessionStatus.CONNECTING and _bounces(session, now):
         session.care_due_at = now + CARE[SessionStatus.CONNECTING]
         return
@@ -258,6 +261,18 @@ def _keep_number(session: WhatsAppSession, standing: Standing, now: datetime) ->
         session.connected_at = None
 
 
+def _is_taken(session: WhatsAppSession) -> bool:
+    """Whether the number is another session's. Only who showed its gateway a token for it is told what comes for it."""
+    session.routing_id = gateway(session.driver).routing_id(session.secrets)
+    if session.routing_id is None:
+        return False
+    others = WhatsAppSession.objects.filter(driver=session.driver, routing_id=session.routing_id).exclude(pk=session.pk)
+    if others.exists():
+        session.routing_id = None
+        return True
+    return False
+
+
 def _is_given_up(session: WhatsAppSession, now: datetime) -> bool:
     return session.code_since is not None and now - session.code_since > UNSCANNED
 
@@ -273,6 +288,8 @@ def _stopped(session: WhatsAppSession, error: GatewayError | None) -> None:
     if session.status != SessionStatus.DISCONNECTED:
         session.status, session.status_changed_at = SessionStatus.DISCONNECTED, now
     session.restart_wanted, session.connected_at, session.code_since = False, None, None
+    if session.wish == Wish.LOGGED_OUT:
+        session.routing_id = None
     session.qr_code = session.pairing_code = ""
     session.care_failures = 0 if error is None else session.care_failures + 1
     session.care_due_at = None if error is None else now + _patience(session)

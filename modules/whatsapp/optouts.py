@@ -19,7 +19,8 @@ def opt_out(*, contact: Contact, source: OptOutSource) -> None:
     contact.opted_out_at, contact.opt_out_source = timezone.now(), source
     contact.save(update_fields=["opted_out_at", "opt_out_source", "updated_at"])
     waiting = Message.objects.filter(session_id=contact.session_id, recipient=contact.phone_number, status=MessageStatus.QUEUED)
-    cancel(list(waiting.select_for_update(no_key=True, of=("self",)).order_by("pk")[:MAX_CANCELLED]), code=CODE)
+    # What somebody else holds, and what is beyond, is not sent either (modules.whatsapp.attempting).
+    cancel(list(waiting.select_for_update(no_key=True, of=("self",), skip_locked=True).order_by("pk")[:MAX_CANCELLED]), code=CODE)
     publish(
         events.ContactOptedOut(contact.phone_number, source.value),  # type: ignore[arg-type]  # one of its choices
         stream=f"user:{contact.session.user_id}",
@@ -37,7 +38,8 @@ def cancel(messages: list[Message], *, code: str = "") -> None:
     now = timezone.now()
     for message in messages:
         message.status, message.error_code, message.finished_at = MessageStatus.CANCELLED, code, now
-    Message.objects.bulk_update(messages, ["status", "error_code", "finished_at"])
+    keys = [message.pk for message in messages]
+    Message.objects.filter(pk__in=keys).update(status=MessageStatus.CANCELLED, error_code=code, finished_at=now)
     give_units_back(messages)
     finish_bulks({message.bulk_id for message in messages if message.bulk_id is not None})
     for message in messages:

@@ -16,7 +16,7 @@ from analytics.services import return_messages
 from core.ids import uuid7
 from modules.whatsapp import bell, telling
 from modules.whatsapp.attempting import Outcome
-from modules.whatsapp.choices import MEDIA_TYPES, MessageStatus, SessionStatus
+from modules.whatsapp.choices import MEDIA_TYPES, BulkStatus, MessageStatus, SessionStatus
 from modules.whatsapp.gateways.base import GatewayError, Verdict
 from modules.whatsapp.models import Bulk, InboundEvent, Message, MessageAttempt, WhatsAppSession
 
@@ -26,11 +26,27 @@ MAX_TRIES = len(DELAYS) + 1
 MAX_WAIT = 3600.0
 JITTER = 0.2
 REST = timedelta(minutes=30)
+CANCELLED_CODE = "cancelled_by_owner"
 _chance = random.SystemRandom()
-CHANGED = (
-    "status", "error_code", "error_message", "next_attempt_at", "lease_until", "tries", "provider_id", "quota_day", "sent_at",
-    "delivered_at", "read_at", "finished_at",
-)  # fmt: skip
+# What an outcome changes, with its type in PostgreSQL.
+_CHANGED = {
+    "status": "varchar",
+    "error_code": "varchar",
+    "error_message": "varchar",
+    "next_attempt_at": "timestamptz",
+    "lease_until": "timestamptz",
+    "tries": "int",
+    "provider_id": "varchar",
+    "is_held": "boolean",
+    "may_be_sent": "boolean",
+    "sent_at": "timestamptz",
+    "finished_at": "timestamptz",
+}
+_UPDATE = f"""
+UPDATE whatsapp_message m SET {", ".join(f"{name} = n.{name}" for name in _CHANGED)}
+FROM unnest(%s::uuid[], {", ".join(f"%s::{kind}[]" for kind in _CHANGED.values())}) AS n(id, {", ".join(_CHANGED)})
+WHERE m.id = n.id
+"""
 _CONTACTS = """
 INSERT INTO whatsapp_contact AS kept
   (id, session_id, phone_number, chat_id, name, last_outbound_at, opt_out_source, created_at, updated_at)
@@ -55,14 +71,12 @@ def settle(outcomes: Sequence[Outcome]) -> None:
         _rest(outcomes, now)
         found = Message.objects.select_for_update(no_key=True, of=("self",)).order_by("pk")
         rows = {row.pk: row for row in found.filter(pk__in=[one.message_id for one in outcomes])}
-        changed, told = [], []
-        for one in outcomes:
-            if (row := rows.get(one.message_id)) is not None:
-                before = row.status
-                if _apply(row, one, now):
-                    changed.append(row)
-                    told += [row] if row.status not in (before, MessageStatus.QUEUED) else []
-        Message.objects.bulk_update(changed, CHANGED)
+        before = {row.pk: row.status for row in rows.values()}
+        # By the row: where two attempts of a message end together the later one has the say.
+        changed = {row.pk: row for one in outcomes if (row := rows.get(one.message_id)) is not None and _apply(row, one, now)}
+        _obey_bulks(changed.values(), now)
+        _write(list(changed.values()))
+        told = [row for row in changed.values() if row.status not in (before[row.pk], MessageStatus.QUEUED)]
         _log(outcomes, rows)
         _touch_contacts(outcomes, rows, now)
         _play_sandbox(outcomes, now)
@@ -73,13 +87,13 @@ def settle(outcomes: Sequence[Outcome]) -> None:
 
 
 def give_units_back(messages: Iterable[Message]) -> None:
-    """A message that failed, or was taken back, before it was sent does not count."""
+    """A message that failed, or was taken back, before it was sent does not count. One that may have been sent does."""
     units: Counter[tuple[UUID, date]] = Counter()
     media: Counter[tuple[UUID, date]] = Counter()
     ended = []
     for message in messages:
         unsent = message.status in (MessageStatus.FAILED, MessageStatus.CANCELLED) and message.sent_at is None
-        if unsent and message.quota_day is not None:
+        if unsent and not message.may_be_sent and message.quota_day is not None:
             key = message.user_id, message.quota_day
             units[key] += 1
             media[key] += message.message_type in MEDIA_TYPES
@@ -114,18 +128,43 @@ def _apply(row: Message, one: Outcome, now: datetime) -> bool:
         return False
     row.lease_until = None
     verdict = one.error.verdict
+    row.may_be_sent |= verdict is Verdict.AMBIGUOUS
     if verdict is Verdict.AMBIGUOUS and one.is_repeatable:
         verdict = Verdict.RETRY
     row.error_code, row.error_message = one.error.code[:64], one.error.message[:300]
     if verdict is Verdict.AMBIGUOUS:
         row.status, row.finished_at = MessageStatus.UNKNOWN, now
     elif verdict is Verdict.FAIL or (verdict is Verdict.RETRY and one.tries >= MAX_TRIES):
-        row.status, row.finished_at = MessageStatus.FAILED, now
+        row.status, row.finished_at = given_up(row), now
     else:
         # What the number or its owner must mend first is no fault of the message.
         row.tries -= verdict is not Verdict.RETRY
         row.status, row.next_attempt_at = MessageStatus.QUEUED, now + _wait(one, verdict)
     return True
+
+
+def given_up(message: Message) -> MessageStatus:
+    """What becomes of a message that is not tried again: nobody may say that it was not sent where one try may have sent it."""
+    return MessageStatus.UNKNOWN if message.may_be_sent else MessageStatus.FAILED
+
+
+def _obey_bulks(rows: Iterable[Message], now: datetime) -> None:
+    """What goes back to the queue goes where its bulk is by now: paused, or cancelled."""
+    back = [row for row in rows if row.status == MessageStatus.QUEUED and row.bulk_id is not None]
+    states: dict[UUID | None, str] = (
+        dict(Bulk.objects.filter(pk__in={row.bulk_id for row in back}).values_list("pk", "status")) if back else {}
+    )
+    for row in back:
+        row.is_held = states.get(row.bulk_id) == BulkStatus.PAUSED
+        if states.get(row.bulk_id) == BulkStatus.CANCELLED:
+            row.status, row.error_code, row.finished_at = MessageStatus.CANCELLED, CANCELLED_CODE, now
+
+
+def _write(rows: Sequence[Message]) -> None:
+    if rows:
+        columns = [[getattr(row, name) for row in rows] for name in _CHANGED]
+        with connection.cursor() as cursor:
+            cursor.execute(_UPDATE, [[row.pk for row in rows], *columns])
 
 
 def _arrived(row: Message, one: Outcome, now: datetime) -> bool:

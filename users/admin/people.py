@@ -144,18 +144,12 @@ class UserAdmin(AdministratorAdmin):
             context = {**context, "links": directory.links("user", user.pk), "sessions": active[:MAX_SHOWN_SESSIONS]}
         return super().changeform_view(request, object_id, form_url, context)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+    def allowed(self, request: HttpRequest, thing: User) -> set[str]:
         """Activate what is inactive, deactivate what is active, send letters to those who have an address."""
-        user = self.get_object(request, str(object_id))
-        if user is None:
-            return []
-        hidden = {"deactivate" if not user.is_active else "activate"}
-        if user.is_guest or not user.email or not user.is_active:
-            hidden.add("send_reset")
-        if user.pk == request.user.pk:
-            hidden.add("deactivate")
-        offered = super().get_actions_detail(request, object_id)
-        return [one for one in offered if one.method.original_function_name not in hidden]
+        if not thing.is_active:
+            return {"activate"}
+        own = {"deactivate"} if thing.pk != request.user.pk else set()
+        return own | ({"send_reset"} if thing.email and not thing.is_guest else set())
 
     @display(
         description="state", label={"active": "success", "inactive": "danger", "unverified": "warning", "guest over": "warning"}

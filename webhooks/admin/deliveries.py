@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, TextFilter
 
-from core.admin_pages import AdministratorAdmin, Confirmation, KeysetAdmin, ReadOnlyInline
+from core.admin_pages import Confirmation, KeysetAdmin, ReadOnlyInline
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import TimeRangeFilter, by
 from core.admin_pages.values import written
@@ -48,6 +48,7 @@ class WebhookDeliveryAdmin(KeysetAdmin):
     menu_order = 1
     keyset = ("created_at", "id")
     named: ClassVar[dict[str, str]] = {"endpoint_id": "webhook"}
+    deferred = ("body",)
     list_display = (
         "created_at",
         "event_type",
@@ -84,12 +85,6 @@ class WebhookDeliveryAdmin(KeysetAdmin):
     )
     readonly_fields = ("shown_endpoint", "shown_status", "shown_next", "shown_body")
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """Bodies are for the page of one."""
-        found = super().get_queryset(request)
-        match = request.resolver_match
-        return found.defer("body") if match is not None and str(match.url_name).endswith("_changelist") else found
-
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """What an id means."""
         text = search_term.strip()
@@ -100,10 +95,6 @@ class WebhookDeliveryAdmin(KeysetAdmin):
         except ValueError:
             return queryset.none(), False
         return queryset.filter(Q(pk=key) | Q(event_id=key)), False
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Replaying many."""
-        return AdministratorAdmin.get_actions(self, request)
 
     @display(description="webhook")
     def shown_endpoint(self, delivery: WebhookDelivery) -> Any:

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from core.admin_pages import AdministratorAdmin, Confirmation, ReadOnlyAdmin, directory
+from core.admin_pages import Confirmation, ReadOnlyAdmin, directory
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import by
 from webhooks import services
@@ -73,18 +73,9 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
     )
     readonly_fields = ("shown_url", "shown_owner", "shown_state", "shown_types", "shown_audience", "shown_deliveries")
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Switching many."""
-        return AdministratorAdmin.get_actions(self, request)
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+    def allowed(self, request: HttpRequest, thing: WebhookEndpoint) -> set[str]:
         """What its state allows."""
-        endpoint = self.get_object(request, str(object_id))
-        offered = super().get_actions_detail(request, object_id)
-        if endpoint is None:
-            return []
-        meant = {"disable", "test"} if endpoint.is_active else {"enable"}
-        return [one for one in offered if one.method.original_function_name in meant]
+        return {"disable", "test"} if thing.is_active else {"enable"}
 
     @display(description="URL", ordering="url")
     def short_url(self, endpoint: WebhookEndpoint) -> str:

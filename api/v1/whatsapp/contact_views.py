@@ -36,6 +36,7 @@ class MediaViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
     keyset = ("created_at", "id")
     lookup_value_converter = "uuid"
     parser_classes = (MediaUploadParser,)
+    conflicts: ClassVar[tuple[str, ...]] = ("content",)
     scopes: ClassVar[dict[str, str]] = {"GET": READ, "*": SEND}
 
     def get_queryset(self) -> Any:

@@ -1,5 +1,6 @@
 """The addresses that gateways call. What they say is signed, written down and answered; work comes later."""
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from rest_framework.response import Response
 from api import gate
 from api.v1.whatsapp import serializers as shapes
 from api.views import ANONYMOUS, APIView
-from core.exceptions import DomainError, NotFound
+from core.exceptions import DomainError, LimitExceeded, NotFound
+from core.limits import Policy, parse_policy
 from core.parsers import BodyTooLarge
 from modules.whatsapp.choices import Driver
 from modules.whatsapp.services import hooks
@@ -32,7 +34,7 @@ class HookView(APIView):
     idempotent = False
 
     def perform_authentication(self, request: Request) -> None:
-        """The signature is the credential. A signed call has no limit: what a gateway cannot tell us is lost; others have."""
+        """The signature is the credential: a gateway's call has a limit of its session's, others that of their address."""
         request.user, request.auth = ANONYMOUS, None
 
     @extend_schema(
@@ -60,8 +62,13 @@ class HookView(APIView):
         try:
             if len(body) > settings.MAX_JSON_BODY_BYTES:
                 raise BodyTooLarge
+            if session_id is not None:
+                # The key may be its owner's own. What is refused is repeated by gateways.
+                gate.admit_as(raw, _policy(), f"hook:{session_id}")
             headers = {name.lower(): value for name, value in raw.headers.items()}
             new = hooks.take_down(driver=_known(driver), session_id=session_id, headers=headers, body=body)
+        except LimitExceeded:
+            raise
         except (DomainError, BodyTooLarge):
             gate.admit(raw, None)
             raise
@@ -74,6 +81,11 @@ class HookView(APIView):
 )
 class SessionHookView(HookView):
     """The address of one session."""
+
+
+@cache
+def _policy() -> Policy:
+    return parse_policy("hooks", settings.LIMIT_HOOKS)
 
 
 def _known(driver: str) -> str:

@@ -116,7 +116,7 @@ class WhatsAppSandboxSerializer(serializers.Serializer[Any]):
     scan_after_ms = serializers.IntegerField(
         min_value=0, max_value=3_600_000, required=False, help_text=f"When the code scans itself ({DEFAULTS['scan_after_ms']})."
     )
-    delay_ms = serializers.IntegerField(min_value=0, max_value=30_000, required=False, help_text="How long a send takes.")
+    delay_ms = serializers.IntegerField(min_value=0, max_value=2_000, required=False, help_text="How long a send takes.")
     delivered_after_ms = serializers.IntegerField(min_value=-1, max_value=3_600_000, required=False, help_text="-1: never.")
     read_after_ms = serializers.IntegerField(min_value=-1, max_value=3_600_000, required=False, help_text="-1: never.")
     reply = TextField(max_length=1000, required=False, allow_blank=True, help_text="What every recipient answers.")

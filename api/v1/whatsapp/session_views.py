@@ -102,6 +102,7 @@ class PaceView(_SessionView):
 
 class CodeView(_SessionView):
     scopes: ClassVar[dict[str, str]] = {"GET": MANAGE}
+    conflicts: ClassVar[tuple[str, ...]] = ("GET",)
 
     @extend_schema(
         summary="Get the code to scan",

@@ -21,7 +21,7 @@ from modules.whatsapp.services import bulks
 
 MAX_SHOWN = 50
 _COLOURS = {"running": "info", "paused": "warning", "cancelled": "warning", "finished": "success"}
-_OFFERED = {BulkStatus.RUNNING: {"pause", "cancel"}, BulkStatus.PAUSED: {"resume", "cancel"}}
+_ALLOWED = {BulkStatus.RUNNING: {"pause", "cancel"}, BulkStatus.PAUSED: {"resume", "cancel"}}
 _WAITING = (MessageStatus.QUEUED, MessageStatus.SENDING)
 
 
@@ -34,6 +34,7 @@ class BulkAdmin(KeysetAdmin):
     noun = "bulk"
     keyset = ("id",)
     named: ClassVar[dict[str, str]] = {"user_id": "user", "session_id": "whatsapp_session"}
+    deferred = ("rejected",)
     list_display = (
         "created_at",
         "shown_user",
@@ -67,12 +68,6 @@ class BulkAdmin(KeysetAdmin):
     )
     readonly_fields = ("shown_status", "shown_progress", "shown_counts", "shown_user", "shown_session", "shown_rejected")
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """Who was refused is for the page of one."""
-        found = super().get_queryset(request)
-        match = request.resolver_match
-        return found.defer("rejected") if match is not None and str(match.url_name).endswith("_changelist") else found
-
     def name_rows(self, rows: Sequence[Any]) -> None:
         """Their names, and how far they are: one query for all of a page."""
         super().name_rows(rows)
@@ -80,12 +75,9 @@ class BulkAdmin(KeysetAdmin):
         for row in rows:
             row.counts = found[row.pk]
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+    def allowed(self, request: HttpRequest, thing: Bulk) -> set[str]:
         """What its state allows."""
-        bulk = self.get_object(request, str(object_id))
-        meant = _OFFERED.get(BulkStatus(bulk.status), set()) if bulk is not None else set()
-        offered = super().get_actions_detail(request, object_id)
-        return [one for one in offered if one.method.original_function_name in meant]
+        return _ALLOWED.get(BulkStatus(thing.status), set())
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -10,7 +10,7 @@ from django.urls import reverse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from core.admin_pages import AdministratorAdmin, Confirmation, KeysetAdmin, directory
+from core.admin_pages import Confirmation, KeysetAdmin, directory
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import by
 from modules.whatsapp import selectors
@@ -74,28 +74,13 @@ class ContactAdmin(KeysetAdmin):
         found = super().get_queryset(request).select_related("session__user")
         return found.defer("session__credentials", "session__routing_id", "session__qr_code", "session__options")
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Both ways, for many."""
-        return AdministratorAdmin.get_actions(self, request)
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+    def allowed(self, request: HttpRequest, thing: Contact) -> set[str]:
         """The one that changes something."""
-        contact = self.get_object(request, str(object_id))
-        if contact is None:
-            return []
-        meant = "opt_in" if contact.opted_out_at is not None else "opt_out"
-        return [one for one in super().get_actions_detail(request, object_id) if one.method.original_function_name == meant]
+        return {"opt_in" if thing.opted_out_at is not None else "opt_out"}
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """What is found by an index: an id or a number."""
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        try:
-            keys = [UUID(text)]
-        except ValueError:
-            keys = []
-        return queryset.filter(pk__in=[*keys, *selectors.find_contacts(text)]), False
+    def find(self, text: str) -> list[UUID]:
+        """By a number."""
+        return selectors.find_contacts(text)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None

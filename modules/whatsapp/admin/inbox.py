@@ -46,6 +46,7 @@ class InboundEventAdmin(KeysetAdmin):
     menu_order = 5
     keyset = ("received_at", "id")
     named: ClassVar[dict[str, str]] = {"session_id": "whatsapp_session"}
+    deferred = ("payload",)
     list_display = ("received_at", "shown_session", "driver", "event_id", "shown_state", "tries", "error")
     list_filter = (
         StateFilter,
@@ -66,12 +67,6 @@ class InboundEventAdmin(KeysetAdmin):
         "shown_payload",
     )
     readonly_fields = ("shown_session", "shown_state", "shown_payload")
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """What was told is for the page of one."""
-        found = super().get_queryset(request)
-        match = request.resolver_match
-        return found.defer("payload") if match is not None and str(match.url_name).endswith("_changelist") else found
 
     @display(description="session")
     def shown_session(self, event: InboundEvent) -> Any:

@@ -46,6 +46,7 @@ class MessageAdmin(KeysetAdmin):
     icon = "chat"
     menu_order = 1
     named: ClassVar[dict[str, str]] = {"user_id": "user", "session_id": "whatsapp_session", "bulk_id": "whatsapp_bulk"}
+    deferred = ("content", "template")
     list_display = (
         "created_at",
         "shown_user",
@@ -81,14 +82,6 @@ class MessageAdmin(KeysetAdmin):
         "shown_sandbox",
     )
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """What it says is for the page of one."""
-        found = super().get_queryset(request)
-        match = request.resolver_match
-        if match is not None and str(match.url_name).endswith("_changelist"):
-            return found.defer("content", "template")
-        return found.select_related("media")
-
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """What is empty is left out."""
         ids = [name for name in _IDS if getattr(obj, name, "")]
@@ -110,16 +103,9 @@ class MessageAdmin(KeysetAdmin):
         """Attempts, where one did not go well."""
         return self.inlines if obj is not None and obj.attempt_log.exists() else ()
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """What is found by an index: an id, a number, a reference."""
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        try:
-            keys = [UUID(text)]
-        except ValueError:
-            keys = []
-        return queryset.filter(pk__in=[*keys, *selectors.find_messages(text)]), False
+    def find(self, text: str) -> list[UUID]:
+        """By a number or a reference."""
+        return selectors.find_messages(text)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
-from core.admin_pages import AdministratorAdmin, Confirmation, ReadOnlyAdmin, directory
+from core.admin_pages import Confirmation, ReadOnlyAdmin, directory
 from core.admin_pages.decorators import button, display
 from core.admin_pages.filters import by
 from core.admin_pages.values import written
@@ -89,20 +89,11 @@ class WhatsAppSessionAdmin(ReadOnlyAdmin):
         """All that is shown."""
         return [field for _, options in self.get_fieldsets(request, obj) for field in options["fields"]]
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """The kill switch, for many."""
-        return AdministratorAdmin.get_actions(self, request)
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+    def allowed(self, request: HttpRequest, thing: WhatsAppSession) -> set[str]:
         """What its state allows."""
-        session = self.get_object(request, str(object_id))
-        if session is None:
-            return []
-        meant = {"set_pace", "release" if session.is_suspended else "suspend"}
-        meant |= {"log_out"} if session.wish != Wish.LOGGED_OUT else set()
-        meant |= {"restart"} if session.wish == Wish.CONNECTED and not session.is_suspended else set()
-        offered = super().get_actions_detail(request, object_id)
-        return [one for one in offered if one.method.original_function_name in meant]
+        meant = {"set_pace", "release" if thing.is_suspended else "suspend"}
+        meant |= {"log_out"} if thing.wish != Wish.LOGGED_OUT else set()
+        return meant | ({"restart"} if thing.wish == Wish.CONNECTED and not thing.is_suspended else set())
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None

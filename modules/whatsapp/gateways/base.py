@@ -5,7 +5,7 @@ A driver raises `GatewayError`, whose `verdict` says what is to become of the me
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -74,7 +74,7 @@ class Link:
     """A session as a driver sees it."""
 
     name: str
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     options: Mapping[str, Any]
     status: str
     status_changed_at: datetime
@@ -86,7 +86,7 @@ class Link:
 class Attachment:
     """A file to send."""
 
-    content: bytes
+    content: bytes = field(repr=False)
     mime_type: str
     filename: str
 
@@ -98,7 +98,7 @@ class Outgoing:
     id: UUID
     recipient: str
     kind: MessageType
-    content: str
+    content: str = field(repr=False)
     chat_id: str = ""
     client_message_id: str = ""
     template: Mapping[str, Any] | None = None
@@ -224,6 +224,10 @@ class Gateway:
     def is_configured(self, secrets: Mapping[str, str]) -> bool:
         """Whether all it needs is known, from the session or from the settings."""
         return True
+
+    def routing_id(self, secrets: Mapping[str, str]) -> str | None:
+        """What its calls to us call the number, where one address serves many."""
+        return None
 
     def start(self, link: Link) -> Standing:
         """Bring a session up, or further on its way. Twice is harmless."""

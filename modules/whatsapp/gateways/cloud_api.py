@@ -54,6 +54,10 @@ class CloudAPI(Gateway):
         """A number, a token, and a secret to check Meta's calls with."""
         return bool(secrets.get("phone_number_id") and secrets.get("access_token") and _app_secret(secrets))
 
+    def routing_id(self, secrets: Mapping[str, str]) -> str | None:
+        """The number's id at Meta."""
+        return secrets.get("phone_number_id", "")[:64] or None
+
     def start(self, link: Link) -> Standing:
         """Nothing to start: see whether the token is good for the number."""
         return self.status(link)

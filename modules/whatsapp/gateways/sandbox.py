@@ -45,6 +45,7 @@ FAILURES = ("", "retry", "fail", "ambiguous", "pause", "action")
 NUMBER = "+15550100000"
 # Such numbers have no WhatsApp here.
 NOBODY = "0000"
+MAX_DELAY_MS = 2000
 
 
 class Sandbox(Gateway):
@@ -55,7 +56,7 @@ class Sandbox(Gateway):
     capabilities: ClassVar[Capabilities] = Capabilities(
         qr=True, pairing_code=True, templates=True, number_check=True, client_message_id=True, logout=True
     )
-    pace: ClassVar[Pace] = Pace(per_second=20.0, burst=20, concurrency=16)
+    pace: ClassVar[Pace] = Pace(per_second=20.0, burst=20, concurrency=4)
 
     def start(self, link: Link) -> Standing:
         """Show a code, until it is scanned (see `status`)."""
@@ -85,7 +86,7 @@ class Sandbox(Gateway):
 
     def send(self, link: Link, message: Outgoing) -> Receipt:
         """Take it, or fail as told."""
-        time.sleep(_option(link, "delay_ms") / 1000)
+        time.sleep(min(_option(link, "delay_ms"), MAX_DELAY_MS) / 1000)
         if failure := _option(link, "fail"):
             raise GatewayError(Verdict(failure), f"sandbox_{failure}", "The sandbox was told to fail.")
         if message.recipient.endswith(NOBODY):

@@ -82,6 +82,10 @@ def read(kept: Mapping[str, Any]) -> Sequence[Word]:
         raise BadHook from error
 
 
+# Longer than WhatsApp lets anybody write.
+MAX_BODY = 65_536
+
+
 def _acknowledgement(payload: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any] | None:
     ack = _typed(inner, "ack", int, default=0)
     key = _key(inner)
@@ -99,7 +103,7 @@ def _message(inner: Mapping[str, Any]) -> dict[str, Any] | None:
         "key": key,
         "number": number,
         "chat": f"{number[1:]}@c.us" if number else chat,
-        "body": _text(inner, "body"),
+        "body": _text(inner, "body")[:MAX_BODY],
         "reply_to": key_of(inner.get("replyTo")),
         "media": _media(inner),
     }

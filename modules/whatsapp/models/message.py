@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from core.models import TimestampedModel, UUIDModel
-from modules.whatsapp.choices import BulkStatus, Direction, MessageStatus, MessageType
+from modules.whatsapp.choices import BulkStatus, Direction, Driver, MessageStatus, MessageType
 from modules.whatsapp.models.media import Media
 from modules.whatsapp.models.session import WhatsAppSession
 
@@ -65,7 +65,8 @@ class Message(UUIDModel):
     messages to one recipient go out in its order. `next_attempt_at` is when it is due while it is queued; `lease_until` is when
     a sender that took it is taken for dead. `client_message_id` is the id we give it at gateways that take one, `provider_id`
     what the gateway calls it. `quota_day` is the day of its owner it was counted on, null when that was given back or never was.
-    `is_held` keeps it off the queue (its bulk is paused).
+    `is_held` keeps it off the queue (its bulk is paused). `may_be_sent` says that an attempt ended without anybody
+    knowing. It goes by `driver` or not at all: a session may have another one by now.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="whatsapp_messages", db_index=False)
@@ -79,6 +80,7 @@ class Message(UUIDModel):
     media = models.ForeignKey(Media, on_delete=models.SET_NULL, null=True, related_name="messages")
     reply_to = models.CharField(max_length=128, blank=True)
     client_reference = models.CharField(max_length=100, blank=True)
+    driver = models.CharField(max_length=16, choices=Driver.choices, default=Driver.SANDBOX)
     is_sandbox = models.BooleanField(default=False)
     status = models.CharField(max_length=9, choices=MessageStatus.choices, default=MessageStatus.QUEUED)
     error_code = models.CharField(max_length=64, blank=True)
@@ -90,6 +92,7 @@ class Message(UUIDModel):
     expires_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     is_held = models.BooleanField(default=False)
+    may_be_sent = models.BooleanField(default=False)
     attempts = models.PositiveIntegerField(default=0)
     tries = models.PositiveSmallIntegerField(default=0)
     client_message_id = models.CharField(max_length=128, blank=True)

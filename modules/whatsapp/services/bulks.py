@@ -9,22 +9,23 @@ from django.db import transaction
 from django.utils import timezone
 
 from analytics.services import consume_messages
-from core import audit
+from core import audit, doorbell
 from core.exceptions import Invalid
 from core.validators import normalize_phone_number
-from modules.whatsapp import bell, telling
+from modules.whatsapp import bell, tasks, telling
 from modules.whatsapp.attempting import window_open
 from modules.whatsapp.choices import MEDIA_TYPES, BulkStatus, MessageStatus, MessageType
 from modules.whatsapp.exceptions import BulkFinished, RecipientOptedOut, WindowClosed
 from modules.whatsapp.gateways import gateway
 from modules.whatsapp.models import Bulk, Contact, Message, WhatsAppSession
 from modules.whatsapp.optouts import cancel as take_back
-from modules.whatsapp.outcomes import finish_bulks
+from modules.whatsapp.outcomes import CANCELLED_CODE, finish_bulks
 from modules.whatsapp.services.messages import Draft, build, check_draft, check_time, sending_session, zone_of
 from users.models import User
 
 MAX_RECIPIENTS = 10_000
 INSERTED_AT_ONCE = 2000
+CANCELLED_AT_ONCE = 500
 
 
 def send_bulk(*, user_id: UUID, environment: str, recipients: Sequence[str], draft: Draft, name: str = "") -> Bulk:
@@ -44,7 +45,7 @@ def send_bulk(*, user_id: UUID, environment: str, recipients: Sequence[str], dra
             raise Invalid.field("recipients", "None of the recipients can be written to.", "no_recipients")
         consumed = consume_messages(
             user_id=user_id,
-            limit=session.user.max_messages_per_day,
+            limit=session.daily_limit,
             messages=len(accepted),
             media=len(accepted) if draft.kind in MEDIA_TYPES else 0,
             zone=zone_of(session.zone),
@@ -84,8 +85,12 @@ def cancel(*, bulk: Bulk, actor: User) -> Bulk:
         # Cancelled first: what is taken back below must not finish it.
         found.status, found.finished_at = BulkStatus.CANCELLED, timezone.now()
         found.save(update_fields=["status", "finished_at", "updated_at"])
-        waiting = Message.objects.filter(bulk=found, status=MessageStatus.QUEUED).order_by("pk")
-        take_back(list(waiting.select_for_update(no_key=True, of=("self",))), code="cancelled_by_owner")
+        # Held at once, so that nothing more goes out; what is many is taken back by the sweep.
+        waiting = Message.objects.filter(bulk=found, status=MessageStatus.QUEUED)
+        waiting.update(is_held=True)
+        few = waiting.select_for_update(no_key=True, of=("self",), skip_locked=True).order_by("pk")[:CANCELLED_AT_ONCE]
+        take_back(list(few), code=CANCELLED_CODE)
+        doorbell.ring(tasks.sweep)
         telling.bulk_changed(found)
         audit.record("whatsapp.bulk_cancelled", **_target(found, actor), changes={})
     return found

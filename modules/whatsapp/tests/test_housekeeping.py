@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from analytics.models import UsageStats
 from events.models import Event
-from modules.whatsapp import files, housekeeping, tasks
+from modules.whatsapp import files, housekeeping
 from modules.whatsapp.choices import BulkStatus, MessageStatus, MessageType
 from modules.whatsapp.exceptions import MediaGone
 from modules.whatsapp.models import Bulk, InboundEvent, Media, Message, MessageAttempt
@@ -297,14 +297,3 @@ class TestBulks:
             Message.objects.filter(pk=send(user).pk).update(bulk=running)
         assert housekeeping.finish() == 1
         assert reload(done).status == "finished"
-
-
-def test_the_periodic_tasks_do_all_of_it(user, settings):
-    session = connected(user)
-    late, file = send(user), uploaded(user)
-    bulk = Bulk.objects.create(user=user, session=session)
-    aged(late, expires_at=0)
-    aged(file, created_at=settings.WHATSAPP_MEDIA_RETENTION_DAYS + 1)
-    assert tasks.sweep() == 2
-    assert tasks.purge() == 1
-    assert (reload(late).status, reload(bulk).status, reload(file).status) == ("failed", "finished", "expired")

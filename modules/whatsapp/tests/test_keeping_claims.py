@@ -165,6 +165,8 @@ class TestMeanwhile:
     def test_an_answer_of_the_driver_before_says_nothing(self, user, fake):
         session = opened(user)
         finding = self.asked_about(session)
+        sessions.close_session(session=session, actor=user)
+        look()
         changed = opened(user, driver="sandbox")
         assert changed.status == "qr_ready"
         keeping.settle(finding)
@@ -176,6 +178,9 @@ class TestMeanwhile:
         session = opened(user, credentials={**own, "api_key": "wrong"})
         finding = self.asked_about(session)
         assert finding.error.code == "gateway_unauthorized"
+        look_again = self.asked_about(session)
+        keeping.settle(look_again)
+        assert reload(session).status == "action_required"
         opened(user, credentials={**own, "api_key": "waha-key"})
         keeping.settle(finding)
         assert reload(session).status == "disconnected"

@@ -13,9 +13,9 @@ from modules.whatsapp.attempting import Outcome
 from modules.whatsapp.gateways.base import GatewayError, Receipt, Verdict
 from modules.whatsapp.models import Bulk, Contact, InboundEvent, Message, MessageAttempt, WhatsAppSession
 from modules.whatsapp.sending import recover
-from modules.whatsapp.services import messages
+from modules.whatsapp.services import contacts, messages
 from modules.whatsapp.services.sandbox import behave
-from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, reload, send, send_all
+from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, hear_all, reload, send, send_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,7 +152,59 @@ class TestVerdicts:
         assert (reload(message).status, reload(message).tries) == ("queued", 0)
 
 
+class TestNobodyKnows:
+    def test_what_may_have_been_sent_never_ends_as_failed_and_keeps_its_unit_and_its_id(self, user):
+        connected(user)
+        message = claimed(user)
+        outcomes.settle([attempted(message, failing(Verdict.AMBIGUOUS))])
+        name = reload(message).client_message_id
+        Message.objects.update(next_attempt_at=timezone.now())
+        assert len(claims.claim(1, busy={})) == 1
+        outcomes.settle([attempted(message, failing(Verdict.FAIL))])
+        assert (reload(message).status, reload(message).may_be_sent, counted(user)) == ("unknown", True, 1)
+        messages.retry(message=message, actor=user)
+        assert (reload(message).client_message_id, counted(user)) == (name, 1)
+
+    def test_nor_does_it_after_its_last_try(self, user):
+        connected(user)
+        message = claimed(user)
+        outcomes.settle([attempted(message, failing(Verdict.AMBIGUOUS), tries=outcomes.MAX_TRIES)])
+        assert (reload(message).status, counted(user)) == ("unknown", 1)
+
+    def test_who_opted_out_while_it_was_under_way_gets_no_second_try(self, user):
+        session = connected(user)
+        message = claimed(user)
+        contacts.add_opt_out(user_id=user.pk, environment="live", recipient=ALICE, actor=user)
+        outcomes.settle([attempted(message, failing(Verdict.RETRY))])
+        Message.objects.update(next_attempt_at=timezone.now())
+        send_all()
+        assert (reload(message).status, reload(message).error_code) == ("failed", "recipient_opted_out")
+        assert reload(session).status == "connected"
+
+    @pytest.mark.parametrize(("state", "status", "held"), [("paused", "queued", True), ("cancelled", "cancelled", False)])
+    def test_what_goes_back_to_the_queue_obeys_its_bulk(self, user, state, status, held):
+        session = connected(user)
+        bulk = Bulk.objects.create(user=user, session=session, accepted=1)
+        message = claimed(user)
+        Message.objects.update(bulk=bulk)
+        Bulk.objects.update(status=state)
+        outcomes.settle([attempted(message, failing(Verdict.RETRY))])
+        assert (reload(message).status, reload(message).is_held) == (status, held)
+
+
 class TestLateWords:
+    @pytest.mark.parametrize("status", ["queued", "cancelled", "failed"])
+    def test_a_message_that_proves_to_be_delivered_is_not_sent_again(self, user, status):
+        connected(user)
+        message = claimed(user)
+        outcomes.settle([attempted(message, failing(Verdict.AMBIGUOUS))])
+        Message.objects.update(status=status, next_attempt_at=timezone.now())
+        payload = {"kind": "ack", "id": "P1", "message": str(message.pk), "status": "delivered", "at": timezone.now().timestamp()}
+        InboundEvent.objects.create(session_id=message.session_id, driver="sandbox", event_id="late", payload=payload)
+        hear_all()
+        assert reload(message).status == "delivered"
+        assert claims.claim(9, busy={}) == []
+
     def test_an_acknowledgement_that_was_quicker_than_the_answer_stays(self, user):
         connected(user)
         message = claimed(user)
