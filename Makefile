@@ -12,7 +12,7 @@ BUILT := $(VENV)/installed
 NOWHERE := DATABASE_URL=postgres://none@127.0.0.1/none REDIS_URL=redis://127.0.0.1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help run start stop restart status logs test check lock tour fuzz bench-gate bench-log bench-publish bench-realtime bench-webhooks shell migrations clean .venv
+.PHONY: help run start stop restart status logs test check lock tour fuzz bench-gate bench-log bench-messages bench-publish bench-realtime bench-webhooks shell migrations clean .venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,9 @@ bench-gate: $(BUILT)  ## measure authentication against a bare view
 
 bench-log: $(BUILT)  ## measure the request log: loading and reading
 	$(PY) -m bench.log $(ARGS)
+
+bench-messages: $(BUILT)  ## measure messages: accepting, sending through the sandbox, listing a million
+	@$(PY) -m bench.messages $(ARGS)
 
 bench-publish: $(BUILT)  ## measure publish(): events a second into one stream and over a hundred
 	@$(PY) -m bench.publish $(ARGS)

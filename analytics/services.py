@@ -32,14 +32,16 @@ class Consumed:
     total: int
 
 
-def consume_messages(*, user_id: UUID, limit: int, messages: int = 1, media: int = 0, zone: tzinfo = UTC) -> Consumed:
-    """Count messages against a user's limit of this day in `zone`, in the transaction that sends.
+def consume_messages(
+    *, user_id: UUID, limit: int, messages: int = 1, media: int = 0, zone: tzinfo = UTC, now: datetime | None = None
+) -> Consumed:
+    """Count messages against a user's limit of this day in `zone` (that of `now`), in the transaction that sends.
 
     Raises DailyMessagesUsedUp, whose `retry_after` is the time until midnight there in seconds; nothing is counted then.
     """
     if messages < 1 or media < 0:
         raise ValueError("count at least one message")
-    now = datetime.now(zone)
+    now = now or datetime.now(zone)
     # One statement, in the caller's transaction: a savepoint would cost two exchanges more.
     with connection.cursor() as cursor:
         cursor.execute(

@@ -36,8 +36,8 @@ class GateMixin(views.APIView):
 
     `scopes` maps an action or method to the scope a key needs (see HasScope); `sensitive` maps an action or method to the name
     of a stricter limit per address; `conflicts` names the reads that the present state may refuse (409); `idempotent` is False
-    where a repeated answer would be wrong (tokens); `retirement` says that the view's operations are deprecated, since when, until
-    when and for what.
+    where a repeated answer would be wrong (tokens); `retirement` says that the view's operations are deprecated, since when,
+    until when and for what.
     """
 
     permission_classes: Any = (IsActiveUser, HasScope)

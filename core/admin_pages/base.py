@@ -100,7 +100,9 @@ class AdministratorAdmin(ModelAdmin):
         return actions
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The list, named by what it holds."""
+        """The list, named by what it holds. What no column can hold is asked of none."""
+        if any("\0" in value for _, values in request.GET.lists() for value in values):
+            return HttpResponseRedirect(request.path)
         context = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
         return super().changelist_view(request, context)
 
@@ -176,11 +178,12 @@ class AdministratorAdmin(ModelAdmin):
         thing = self.get_object(request, object_id)
         if thing is None:
             return self.gone(request, object_id)
-        if request.method == "POST" and (asked.form is None or asked.form.is_valid()):
-            with self.refusals(request) as refused:
+        form = asked.form
+        if request.method == "POST" and (form is None or form.is_valid()):
+            with self.refusals(request, form) as refused:
                 operation(thing)
                 self.message_user(request, done, messages.SUCCESS)
-            if asked.form is None or not refused:
+            if form is None or not refused:
                 return self.back_to(object_id)
         return confirm(request, self, replace(asked, back=self.back_to(object_id).url, things=[self.called(thing)]))
 
@@ -207,14 +210,17 @@ class AdministratorAdmin(ModelAdmin):
         return response
 
     @contextmanager
-    def refusals(self, request: HttpRequest) -> Iterator[list[str]]:
-        """Turn a service's refusal into a message; the list holds it afterwards."""
+    def refusals(self, request: HttpRequest, form: forms.Form | None = None) -> Iterator[list[str]]:
+        """Turn a service's refusal into a message, or an error of the form; the list holds it afterwards."""
         refused: list[str] = []
         try:
             yield refused
         except DomainError as error:
             refused.append(reason(error))
-            self.message_user(request, refused[0], messages.ERROR)
+            if form is not None:
+                form.add_error(None, refused[0])
+            else:
+                self.message_user(request, refused[0], messages.ERROR)
 
     def apply(self, request: HttpRequest, things: Iterable[Any], operation: Callable[[Any], Any], done: str) -> None:
         """Run a service over chosen things: each one is done or refused for itself. `done` has a `{}` for their number."""

@@ -68,6 +68,7 @@ WITH due AS MATERIALIZED (
   CROSS JOIN LATERAL (
     SELECT m.id FROM whatsapp_message m
     WHERE m.session_id = o.id AND m.status = 'queued' AND NOT m.is_held AND m.next_attempt_at <= %(now)s AND m.driver = o.driver
+      AND (m.expires_at IS NULL OR m.expires_at > %(now)s)
       AND m.id = (
         SELECT e.id FROM whatsapp_message e
         WHERE e.session_id = m.session_id AND e.recipient = m.recipient AND e.status IN ('queued', 'sending') AND NOT e.is_held

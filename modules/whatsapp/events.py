@@ -149,6 +149,7 @@ class ContactOptedOut:
 
     recipient: Recipient
     source: Annotated[Literal["inbound", "api", "admin"], Meta(description="Who said so.", examples=["inbound"])]
+    is_sandbox: IsSandbox
 
 
 @event_type("whatsapp.bulk.changed")
@@ -162,3 +163,4 @@ class BulkChanged:
     ]
     accepted: Annotated[int, Meta(description="How many messages it has.", examples=[120])]
     rejected: Annotated[int, Meta(description="How many recipients were refused.", examples=[3])]
+    is_sandbox: IsSandbox

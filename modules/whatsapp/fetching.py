@@ -145,7 +145,10 @@ def claim(limit: int, busy: Collection[UUID] = ()) -> list[Wanted]:
 def fetch(wanted: Wanted) -> Fetched:
     """Fetch, check and keep one file. Raises nothing."""
     try:
-        checked = files.check(wanted.kind, _content(wanted), wanted.filename)
+        content = _content(wanted)
+        # What somebody sent us is kept as it is, and never shown as a page; what we send is what WhatsApp takes.
+        look = files.as_received if wanted.link is not None else files.check
+        checked = look(wanted.kind, content, wanted.filename)
         return Fetched(wanted, checked, files.store(checked))
     except FileRefused as error:
         return Fetched(wanted, error_code=error.code)

@@ -21,6 +21,7 @@ from modules.whatsapp.choices import MessageType
 
 MAX_PIXELS = 25_000_000
 MAX_SIDE = 4096
+UNKNOWN_TYPE = "application/octet-stream"
 MAX_NAME = 120
 _EXTENSIONS = {
     "image/jpeg": "jpg",
@@ -111,9 +112,19 @@ def check(kind: MessageType, content: bytes, filename: str = "") -> Checked:
     return Checked(content, mime_type, _name(filename, _EXTENSIONS[mime_type]))
 
 
+def as_received(kind: MessageType, content: bytes, filename: str = "") -> Checked:
+    """A file that came in: as it is, with its type where that is one we know. Raises FileRefused for an empty one."""
+    if not content:
+        raise FileRefused("media_empty", "The file is empty.")
+    mime_type = _sniff(kind, content)
+    if mime_type is None:
+        return Checked(content, UNKNOWN_TYPE, _name(filename, "bin"))
+    return Checked(content, mime_type, _name(filename, _EXTENSIONS[mime_type]))
+
+
 def store(checked: Checked) -> str:
     """Keep a file under a name of ours; the name."""
-    extension = _EXTENSIONS[checked.mime_type]
+    extension = _EXTENSIONS.get(checked.mime_type, "bin")
     name = f"whatsapp/{timezone.now():%Y/%m/%d}/{uuid7()}.{extension}"
     return storage().save(name, ContentFile(checked.content))
 

@@ -13,7 +13,8 @@ from modules.whatsapp.choices import BulkStatus, MediaStatus, MessageStatus
 from modules.whatsapp.models import Bulk, Media, Message
 from modules.whatsapp.outcomes import CANCELLED_CODE, finish_bulks, give_units_back, given_up
 
-BATCH = 500
+# A transaction publishes no more events than are written in one step.
+BATCH = 200
 INBOX_DAYS = 7
 ON_THE_QUEUE = (MessageStatus.QUEUED, MessageStatus.SENDING)
 

@@ -25,8 +25,20 @@ from modules.whatsapp.receiving import Receiver
 
 log = logging.getLogger(__name__)
 BATCH = 100
-# Events that are looked at for whose they are.
-WINDOW = 1000
+# Hops through the index from session to session: one with many events does not hide the others.
+_DUE = """
+WITH RECURSIVE waiting AS (
+  (SELECT session_id AS id FROM whatsapp_inboundevent WHERE processed_at IS NULL ORDER BY session_id LIMIT 1)
+  UNION ALL
+  SELECT (
+    SELECT session_id FROM whatsapp_inboundevent
+    WHERE processed_at IS NULL AND session_id > waiting.id ORDER BY session_id LIMIT 1
+  ) FROM waiting WHERE id IS NOT NULL
+)
+SELECT w.id FROM waiting w WHERE EXISTS (
+  SELECT 1 FROM whatsapp_inboundevent e WHERE e.session_id = w.id AND e.processed_at IS NULL AND e.due_at <= %(now)s
+) ORDER BY random() LIMIT 200
+"""
 MAX_TRIES = 6
 NO_SUCH_MESSAGE = "no such message"
 
@@ -50,9 +62,9 @@ class Inbox(Worker):
 
 def work_off(limit: int = BATCH) -> int:
     """Take what is due, session by session, up to `limit` of each; how many."""
-    now = timezone.now()
-    due = InboundEvent.objects.filter(processed_at=None, due_at__lte=now).order_by("due_at", "id")
-    sessions = dict.fromkeys(due.values_list("session_id", flat=True)[:WINDOW])
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"now": timezone.now()})
+        sessions = [row[0] for row in cursor.fetchall()]
     return sum(_work_off(session_id, limit) for session_id in sessions)
 
 

@@ -22,7 +22,7 @@ def opt_out(*, contact: Contact, source: OptOutSource) -> None:
     # What somebody else holds, and what is beyond, is not sent either (modules.whatsapp.attempting).
     cancel(list(waiting.select_for_update(no_key=True, of=("self",), skip_locked=True).order_by("pk")[:MAX_CANCELLED]), code=CODE)
     publish(
-        events.ContactOptedOut(contact.phone_number, source.value),  # type: ignore[arg-type]  # one of its choices
+        events.ContactOptedOut(contact.phone_number, source.value, contact.session.is_sandbox),  # type: ignore[arg-type]  # one of its choices
         stream=f"user:{contact.session.user_id}",
     )
 

@@ -22,7 +22,8 @@ from modules.whatsapp.models import Bulk, InboundEvent, Message, MessageAttempt,
 
 # Seconds before the second try, the third, and so on.
 DELAYS = (5, 15, 60, 300, 900, 1800, 3600, 3600)
-MAX_TRIES = len(DELAYS) + 1
+# It is the time of the message that ends its tries (WHATSAPP_QUEUE_HOURS); this is beyond any.
+MAX_TRIES = 40
 MAX_WAIT = 3600.0
 JITTER = 0.2
 REST = timedelta(minutes=30)
@@ -58,7 +59,8 @@ ON CONFLICT (session_id, phone_number) DO UPDATE SET
 """
 _FINISH_BULKS = """
 UPDATE whatsapp_bulk b SET status = 'finished', finished_at = %s, updated_at = %s
-WHERE b.id = ANY(%s) AND b.status = 'running'
+WHERE b.id = ANY(ARRAY(SELECT id FROM whatsapp_bulk WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED))
+  AND b.status = 'running'
   AND NOT EXISTS (SELECT 1 FROM whatsapp_message m WHERE m.bulk_id = b.id AND m.status IN ('queued', 'sending'))
 RETURNING b.id
 """
@@ -114,7 +116,7 @@ def finish_bulks(bulks: Iterable[UUID]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_FINISH_BULKS, [now, now, wanted])
         ended = [row[0] for row in cursor.fetchall()]
-    for bulk in Bulk.objects.filter(pk__in=ended):
+    for bulk in Bulk.objects.filter(pk__in=ended).select_related("session"):
         telling.bulk_changed(bulk)
     return len(ended)
 

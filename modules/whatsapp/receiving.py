@@ -79,17 +79,11 @@ class Receiver:
             opt_in(contact=contact)
 
     def _resolve(self, words: Sequence[Incoming]) -> dict[str, str]:
-        """Each sender's number, or the gateway's id where that is all there is and no number is known from before."""
-        numbers: dict[str, str] = {}
-        nameless = {}
-        for word in words:
-            try:
-                numbers[word.sender] = normalize_phone_number(word.sender)
-            except ValidationError:
-                nameless[word.sender] = word.chat_id
-        known = Contact.objects.filter(session=self.session, chat_id__in=set(nameless.values()) - {""}).order_by("-pk")
+        """Each sender's contact: by the gateway's id where that is known, else by number; at last by the id itself."""
+        chats = {word.chat_id for word in words} - {""}
+        known = Contact.objects.filter(session=self.session, chat_id__in=chats).order_by("-pk")
         by_chat = dict(known.values_list("chat_id", "phone_number"))
-        return numbers | {sender: by_chat.get(chat_id, sender[:64]) for sender, chat_id in nameless.items()}
+        return {word.sender: by_chat.get(word.chat_id) or _number(word.sender) for word in words}
 
     def _contact(self, word: Incoming, at: datetime) -> Contact:
         contact = self._contacts[self._numbers[word.sender]]
@@ -98,6 +92,13 @@ class Receiver:
         contact.chat_id = word.chat_id or contact.chat_id
         contact.save()
         return contact
+
+
+def _number(sender: str) -> str:
+    try:
+        return normalize_phone_number(sender)
+    except ValidationError:
+        return sender[:64]
 
 
 def _media(session: WhatsAppSession, word: Incoming) -> Media | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from core.validators import normalize_phone_number
 from modules.whatsapp.choices import MediaStatus, MessageStatus, SessionStatus, Wish
@@ -98,6 +98,7 @@ def overdue(before: datetime) -> Any:
         Q(position__lt=OuterRef("position")) | Q(position=OuterRef("position"), pk__lt=OuterRef("pk")),
         session=OuterRef("session"),
         recipient=OuterRef("recipient"),
+        driver=OuterRef("driver"),
         status__in=(MessageStatus.QUEUED, MessageStatus.SENDING),
         is_held=False,
     )
@@ -108,7 +109,8 @@ def overdue(before: datetime) -> Any:
         status=MessageStatus.QUEUED,
         is_held=False,
         next_attempt_at__lt=before,
-        session__paced_until__lt=before,
+        driver=F("session__driver"),
+        session__ready_at__lt=before,
         session__status=SessionStatus.CONNECTED,
         session__wish=Wish.CONNECTED,
         session__is_suspended=False,

@@ -60,6 +60,6 @@ def session_changed(session: WhatsAppSession) -> None:
 def bulk_changed(bulk: Bulk) -> None:
     """Tell the owner where a bulk stands now."""
     publish(
-        events.BulkChanged(bulk.pk, bulk.status, bulk.accepted, bulk.rejected_count),  # type: ignore[arg-type]  # one of its choices
+        events.BulkChanged(bulk.pk, bulk.status, bulk.accepted, bulk.rejected_count, bulk.session.is_sandbox),  # type: ignore[arg-type]  # one of its choices
         stream=f"user:{bulk.user_id}",
     )

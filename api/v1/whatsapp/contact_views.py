@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from api.v1.whatsapp import serializers as shapes
 from api.v1.whatsapp.filters import ContactFilter, MediaFilter
-from api.v1.whatsapp.views import PERMISSIONS, READ, SEND, MediaUploadParser
+from api.v1.whatsapp.views import PERMISSIONS, READ, SEND, MediaUploadParser, session_of
 from api.views import GenericViewSet
 from core.pagination import KeysetPagination
 from modules.whatsapp.choices import MediaStatus, MessageType
@@ -94,8 +94,7 @@ class _ContactViewSet(ListModelMixin, GenericViewSet):
 
     def get_queryset(self) -> Any:
         """The caller's own, of the environment it calls in."""
-        mine = Contact.objects.visible_to(user_id=self.principal.user_id)
-        return mine.filter(session__environment=self.principal.environment)
+        return Contact.objects.filter(session_id=session_of(self.principal))
 
 
 @extend_schema_view(

@@ -12,9 +12,11 @@ from modules.whatsapp.models import Bulk, Contact, Media, Message
 
 
 def _by_number(queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-    """A number in whatever international form; an id of the gateway's as it is."""
+    """A number in international form, also where its plus came as a space or not at all; a gateway's id as it is."""
+    text = value.strip()
+    text = f"+{text}" if text.isascii() and text.isdecimal() else text
     try:
-        return queryset.filter(**{name: normalize_phone_number(value) if value.lstrip().startswith("+") else value})
+        return queryset.filter(**{name: normalize_phone_number(text) if text.startswith("+") else text})
     except ValidationError as error:
         raise Invalid.field("recipient", str(error.message), error.code or "invalid_phone") from error
 

@@ -91,7 +91,7 @@ class MessageAdmin(KeysetAdmin):
         return [
             (None, {"fields": ("direction", "recipient", "message_type", *text, *(f"shown_{name}" for name in what))}),
             ("Where it stands", {"fields": ("shown_status", "error_code", "error_message", "attempts", "expires_at")}),
-            ("Whose it is", {"fields": (*who, "shown_sandbox", "quota_day")}),
+            ("Whose it is", {"fields": (*who, "driver", "shown_sandbox", "quota_day")}),
             ("Names", {"fields": ("id", *ids)}),
         ]
 

@@ -57,4 +57,5 @@ def _waits(message: Message) -> str:
     if message.is_held:
         return "Held: its bulk is paused."
     failed = f" Last error: {message.error_code}." if message.error_code else ""
+    failed += " An earlier attempt may have arrived." if message.may_be_sent else ""
     return f"Due at {written(message.next_attempt_at)}.{failed}"

@@ -98,7 +98,10 @@ class CloudAPI(Gateway):
         provider_id = text_at(messages[0], "id") if isinstance(messages, list) and messages else ""
         if not provider_id or len(provider_id) > MAX_ID:
             raise GatewayError(Verdict.AMBIGUOUS, "gateway_nonsense", "The gateway's answer makes no sense.")
-        return Receipt(provider_id)
+        contacts = found.get("contacts")
+        # Some numbers are called otherwise by WhatsApp (Brazil's ninth digit): their answers come from there.
+        chat_id = text_at(contacts[0], "wa_id") if isinstance(contacts, list) and contacts else ""
+        return Receipt(provider_id, chat_id=chat_id[:64])
 
     def fetch(self, link: Link, reference: str, *, max_bytes: int) -> bytes:
         """First where the file is, then the file; both with the token."""

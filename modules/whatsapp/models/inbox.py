@@ -34,7 +34,10 @@ class InboundEvent(UUIDModel):
         verbose_name = "gateway event"
         constraints = [models.UniqueConstraint(fields=["session", "event_id"], name="whatsapp_event_once")]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=Q(processed_at__isnull=True), name="whatsapp_inbox_due"),
+            models.Index(fields=["due_at"], condition=Q(processed_at__isnull=True), name="whatsapp_inbox_due"),
+            models.Index(
+                fields=["session", "due_at", "id"], condition=Q(processed_at__isnull=True), name="whatsapp_inbox_session"
+            ),
             models.Index(fields=["processed_at"], condition=Q(processed_at__isnull=False), name="whatsapp_inbox_done"),
             models.Index(fields=["-received_at", "-id"], name="whatsapp_inbox_newest"),
         ]

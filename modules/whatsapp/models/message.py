@@ -116,17 +116,24 @@ class Message(UUIDModel):
                 name="whatsapp_lane",
             ),
             models.Index(fields=["lease_until"], condition=Q(status="sending"), name="whatsapp_leases"),
-            models.Index(fields=["user", "-created_at", "-id"], name="whatsapp_list"),
-            models.Index(fields=["user", "recipient", "-created_at", "-id"], name="whatsapp_conversation"),
+            models.Index(fields=["session", "-created_at", "-id"], name="whatsapp_list"),
+            models.Index(fields=["session", "recipient", "-created_at", "-id"], name="whatsapp_conversation"),
+            models.Index(fields=["session", "-created_at", "-id"], condition=Q(direction="inbound"), name="whatsapp_received"),
             models.Index(
-                fields=["user", "status", "-created_at", "-id"],
-                condition=Q(status__in=("queued", "failed", "unknown", "cancelled")),
+                fields=["session", "message_type", "-created_at", "-id"],
+                condition=~Q(message_type="text"),
+                name="whatsapp_by_type",
+            ),
+            models.Index(
+                fields=["session", "status", "-created_at", "-id"],
+                condition=Q(status__in=("queued", "sending", "failed", "unknown", "cancelled")),
                 name="whatsapp_by_status",
             ),
-            models.Index(fields=["user", "client_reference"], condition=~Q(client_reference=""), name="whatsapp_by_reference"),
+            models.Index(fields=["session", "client_reference"], condition=~Q(client_reference=""), name="whatsapp_by_reference"),
             models.Index(
                 fields=["session", "client_message_id"], condition=~Q(client_message_id=""), name="whatsapp_by_client_id"
             ),
+            models.Index(fields=["expires_at"], condition=Q(status="queued"), name="whatsapp_expiring"),
             models.Index(fields=["bulk", "status"], condition=Q(bulk__isnull=False), name="whatsapp_by_bulk"),
             models.Index(fields=["-created_at", "-id"], name="whatsapp_newest"),
         ]

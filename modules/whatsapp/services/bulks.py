@@ -1,6 +1,7 @@
 """One message to many: accepted in one go, paused, resumed and taken back as a whole."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from modules.whatsapp.gateways import gateway
 from modules.whatsapp.models import Bulk, Contact, Message, WhatsAppSession
 from modules.whatsapp.optouts import cancel as take_back
 from modules.whatsapp.outcomes import CANCELLED_CODE, finish_bulks
-from modules.whatsapp.services.messages import Draft, build, check_draft, check_time, sending_session, zone_of
+from modules.whatsapp.services.messages import Draft, build, check_draft, check_time, is_counted, sending_session, zone_of
 from users.models import User
 
 MAX_RECIPIENTS = 10_000
@@ -43,13 +44,7 @@ def send_bulk(*, user_id: UUID, environment: str, recipients: Sequence[str], dra
         rejected += refused
         if not accepted:
             raise Invalid.field("recipients", "None of the recipients can be written to.", "no_recipients")
-        consumed = consume_messages(
-            user_id=user_id,
-            limit=session.daily_limit,
-            messages=len(accepted),
-            media=len(accepted) if draft.kind in MEDIA_TYPES else 0,
-            zone=zone_of(session.zone),
-        )
+        day = _count(session, draft, len(accepted))
         bulk: Bulk = Bulk.objects.create(
             user_id=user_id,
             session=session,
@@ -59,11 +54,20 @@ def send_bulk(*, user_id: UUID, environment: str, recipients: Sequence[str], dra
             rejected=sorted(rejected, key=lambda one: int(one["index"])),
         )
         Message.objects.bulk_create(
-            [build(session, number, draft, day=consumed.day, bulk_id=bulk.pk) for _, number in accepted], INSERTED_AT_ONCE
+            [build(session, number, draft, day=day, bulk_id=bulk.pk) for _, number in accepted], INSERTED_AT_ONCE
         )
         telling.bulk_changed(bulk)
         bell.MESSAGES.ring_after_commit()
     return bulk
+
+
+def _count(session: Any, draft: Draft, messages: int) -> date | None:
+    """Count them against the daily limit, all or none; the day. Raises analytics.exceptions.DailyMessagesUsedUp."""
+    if not is_counted(session):
+        return None
+    media = messages if draft.kind in MEDIA_TYPES else 0
+    zone = zone_of(session.zone)
+    return consume_messages(user_id=session.user_id, limit=session.daily_limit, messages=messages, media=media, zone=zone).day
 
 
 def pause(*, bulk: Bulk, actor: User) -> Bulk:

@@ -43,7 +43,7 @@ def open_session(
         chosen = _driver(session, environment, driver)
         changed = chosen != session.driver or (credentials is not None and dict(credentials) != session.secrets)
         if session.status == SessionStatus.CONNECTED and session.wish == Wish.CONNECTED and not changed:
-            if pairing_number:
+            if pairing_number not in ("", session.pairing_number):
                 raise SessionConnected
             return session
         if changed and not _may_change(session, chosen):

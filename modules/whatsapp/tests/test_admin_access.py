@@ -115,6 +115,14 @@ def test_lists_of_what_grows_are_never_counted_and_are_paged_by_position(chief, 
     assert [row.pk for row in chief.get(listing(name), _query(back)).context["cl"].result_list] == seen[1]
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_whatever_is_typed_is_no_error(chief, user, name):
+    one_of_each(user)
+    for text in ("\0", "%", "'", "ü", "+" * 40, "x" * 300, "0", "[]"):
+        for parameter in ("q", "user", "session", "bulk", "status__exact", "created_at_from_0", "p"):
+            assert chief.get(listing(name), {parameter: text}).status_code in (200, 302)
+
+
 def test_the_page_of_what_is_gone_leads_back_to_the_list(chief, user):
     session = connected(user)
     session.delete()

@@ -68,7 +68,7 @@ def test_the_buttons_are_those_that_its_state_allows(chief, bulk, status, names)
 
 
 def test_each_asks_first_and_goes_through_the_service(chief, bulk):
-    for action, status, held in (("pause", "paused", 4), ("resume", "running", 0), ("cancel", "cancelled", 0)):
+    for action, status, held in (("pause", "paused", 4), ("resume", "running", 0), ("cancel", "cancelled", 4)):
         before = reload(bulk).status
         assert "Autumn" in text_of(chief, page(bulk, action))
         assert reload(bulk).status == before

@@ -93,7 +93,7 @@ class TestTheState:
 
     def rest(self, session, **fields):
         """A session that could have sent for long."""
-        fields = {"paced_until": timezone.now() - self.LONG, **fields}
+        fields = {"ready_at": timezone.now() - self.LONG, **fields}
         WhatsAppSession.objects.filter(pk=session.pk).update(**fields)
 
     def late(self, session, **fields):
@@ -126,11 +126,12 @@ class TestTheState:
     @pytest.mark.parametrize(
         "fields",
         [
-            {"paced_until": timezone.now() + timedelta(days=1)},
+            {"ready_at": timezone.now() + timedelta(days=1)},
             {"paused_until": timezone.now() + timedelta(days=1)},
             {"is_suspended": True},
             {"status": SessionStatus.DISCONNECTED},
             {"wish": "stopped"},
+            {"driver": "waha"},
         ],
     )
     def test_one_whose_session_may_not_send_is_not(self, session, fields):

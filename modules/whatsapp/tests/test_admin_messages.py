@@ -110,6 +110,7 @@ class TestTheTimeline:
     def test_of_one_that_waits_says_until_when_and_why(self):
         first = self.steps(status=MessageStatus.QUEUED, error_code="timeout")[0]
         assert first[2] == f"Due at {self.START:%Y-%m-%d %H:%M:%S}. Last error: timeout."
+        assert self.steps(status=MessageStatus.QUEUED, may_be_sent=True)[0][2].endswith(" An earlier attempt may have arrived.")
         assert self.steps(status=MessageStatus.QUEUED, is_held=True)[0][2] == "Held: its bulk is paused."
         assert [at for _, at, _ in self.steps(status=MessageStatus.QUEUED)][1:] == [None, None, None]
 

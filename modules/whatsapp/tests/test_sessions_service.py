@@ -194,7 +194,8 @@ class TestNumbers:
         return found
 
     def test_it_is_known_when_the_token_was_shown(self, user, cloud):
-        assert opened(user, driver="cloud_api", credentials=CLOUD).routing_id is None
+        asked = opened(user, driver="cloud_api", credentials={**CLOUD, "access_token": TOKEN})
+        assert (asked.routing_id, asked.status) == (None, "disconnected")
         found = self.looked_after(user)
         assert (found.status, found.routing_id, found.display_name) == ("connected", NUMBER_ID, "Atelier Test")
 

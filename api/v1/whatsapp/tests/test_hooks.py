@@ -8,6 +8,7 @@ import pytest
 
 from api import gate
 from api.tests.answers import error
+from api.v1.whatsapp import hook_views
 from api.v1.whatsapp.tests.support import MESSAGES, SESSIONS, everything, ids
 from core import crypto
 from modules.whatsapp.models import InboundEvent
@@ -88,7 +89,7 @@ class TestASignedCall:
         headers = {**waha.sign(KEY, body), "Authorization": "Bearer nonsense"}
         assert call(api, path_of(of_waha), body, headers).status_code == 200
 
-    def test_is_never_limited_and_an_unsigned_one_is(self, api, of_waha, settings):
+    def test_has_no_limit_of_its_address_and_an_unsigned_one_has(self, api, of_waha, settings):
         settings.LIMIT_ANONYMOUS = "2/60"
         gate.anonymous_policy.cache_clear()
         try:
@@ -97,6 +98,19 @@ class TestASignedCall:
         finally:
             gate.anonymous_policy.cache_clear()
         assert (signed, unsigned) == ([200] * 5, [403, 403, 429])
+
+    def test_is_limited_by_session_so_that_one_cannot_drown_the_others(self, api, other, of_waha, settings):
+        settings.LIMIT_HOOKS = "2/60"
+        hook_views._policy.cache_clear()
+        theirs = connected(other, driver="waha", credentials=of_waha.credentials)
+        try:
+            answers = [from_waha(api, of_waha, hello(f"evt_{number}")) for number in range(3)]
+            of_theirs = from_waha(api, theirs, hello()).status_code
+        finally:
+            hook_views._policy.cache_clear()
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2].headers["Retry-After"]
+        assert (of_theirs, of_waha.inbound_events.count()) == (200, 2)
 
     def test_of_meta_tells_many_things_each_for_its_number(self, api, other, of_meta):
         secrets = encrypted(phone_number_id="1055502", access_token="token")
