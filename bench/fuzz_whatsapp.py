@@ -41,10 +41,12 @@ _calls = itertools.count()
 
 def session_of(user: User, **fields: Any) -> WhatsAppSession:
     """The account's session: connected, unless told otherwise."""
-    User.objects.filter(pk=user.pk).update(max_messages_per_day=_QUOTA)
     standing = {"driver": "sandbox", "wish": "connected", "status": "connected", "is_suspended": False, **fields}
-    found: WhatsAppSession
-    found, _ = WhatsAppSession.objects.update_or_create(user=user, environment="live", defaults=standing)
+    mine = WhatsAppSession.objects.of(user_id=user.pk, environment="live")
+    if not mine.update(**standing):
+        User.objects.filter(pk=user.pk).update(max_messages_per_day=_QUOTA)
+        WhatsAppSession.objects.get_or_create(user=user, environment="live", defaults=standing)
+    found: WhatsAppSession = mine.get()
     return found
 
 

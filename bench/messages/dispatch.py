@@ -94,7 +94,7 @@ def _sent(sessions: Sequence[WhatsAppSession], count: int) -> float:
     failed = Message.objects.filter(session__in=sessions, sent_at=None).count()
     if failed or time.monotonic() - moment > PATIENCE:
         raise RuntimeError(f"{failed} were not sent")
-    return count / (ended.timestamp() - began)
+    return float(count / (ended.timestamp() - began))
 
 
 def _wait(sessions: Sequence[WhatsAppSession]) -> None:

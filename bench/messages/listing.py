@@ -62,7 +62,7 @@ def measure(rows: int, calls: int, say: Callable[[str], None]) -> dict[str, Any]
 
 
 def _insert() -> str:
-    columns = [field.column for field in Message._meta.concrete_fields]
+    columns = [str(field.column) for field in Message._meta.concrete_fields]
     values = ", ".join(_VARIED.get(name, f"first.{name}") for name in columns)
     return (
         f"INSERT INTO whatsapp_message ({', '.join(columns)}) "

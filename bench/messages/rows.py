@@ -1,6 +1,6 @@
 """What the bare view inserts: a message's text in a table with a key and one index. It belongs to no app and has no migration."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
@@ -16,6 +16,8 @@ class Row(UUIDModel):
     content = models.TextField()
     status = models.CharField(max_length=9, default="queued")
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[Any] = models.Manager()
 
     class Meta:
         app_label = "bench"

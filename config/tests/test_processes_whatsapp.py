@@ -192,6 +192,8 @@ def test_each_recipient_got_them_in_the_order_in_which_they_were_accepted(scene:
 def test_what_was_sent_is_told_once_and_acknowledged_later_where_the_first_was_missed(
     scene: WhatsAppScene, aftermath: Aftermath
 ) -> None:
+    unread = "SELECT count(*) FROM whatsapp_inboundevent WHERE processed_at IS NULL"
+    scene.live.wait(lambda: scene.live.query(unread) == [(0,)], 90, "acknowledgements stay unread")
     keys = {
         key for (key,) in scene.live.query("SELECT client_message_id FROM whatsapp_message WHERE status IN ('sent', 'unknown')")
     }
@@ -204,7 +206,7 @@ def test_what_was_sent_is_told_once_and_acknowledged_later_where_the_first_was_m
 
     together(CALLERS, acknowledge)
     delivered = "SELECT count(*) FROM whatsapp_message WHERE status = 'delivered'"
-    scene.live.wait(lambda: scene.live.query(delivered) == [(len(sent),)], 60, "acknowledgements stay unread")
+    scene.live.wait(lambda: scene.live.query(delivered) == [(len(sent),)], 90, "acknowledgements stay unread")
     sys.stdout.write(f"{len(missed)} of {len(sent)} acknowledged later\n")
     told = "SELECT type, payload->>'message', count(*) FROM events_event WHERE type LIKE 'whatsapp.message.%%' GROUP BY 1, 2"
     found = scene.live.query(told)
@@ -251,5 +253,6 @@ def test_a_session_whose_gateway_hangs_does_not_delay_another(scene: WhatsAppSce
     scene.live.wait(lambda: len(mine()) == len(NUMBERS), 30, "the good session's messages wait")
     delays = sorted(one["at"] - began[f"+{one['recipient'].partition('@')[0]}"] for one in mine())
     sys.stdout.write(f"beside {len(hanging)} that hang: p50 {delays[10] * 1000:.0f}, worst {delays[-1] * 1000:.0f} ms\n")
-    assert delays[10] < 0.5
+    # Behind one call that hangs it would be a timeout, behind ten of them ten.
+    assert delays[10] < TIMEOUT_SECONDS / 2
     assert delays[-1] < TIMEOUT_SECONDS

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from modules.whatsapp import fetching, files
 from modules.whatsapp.models import Media
@@ -102,6 +102,8 @@ def test_two_fetchers_take_different_ones_and_neither_waits_for_the_other(user, 
 
     def elsewhere() -> set[object]:
         try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '3s'")
             return {one.media_id for one in fetching.claim(8)}
         finally:
             connections.close_all()

@@ -1,4 +1,4 @@
-"""Files that came in are fetched from their gateway with its keys, and checked like any other; those that go out reach it."""
+"""Files that came in are fetched from their gateway with its keys and kept as they are; those that go out reach it whole."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from modules.whatsapp.tests.fake_cloud_fixtures import serving
 from modules.whatsapp.tests.fake_waha import HMAC_KEY, FakeWaha, Session, bytes_of
 from modules.whatsapp.tests.fake_waha_kit import CHAT, fake
 from modules.whatsapp.tests.file_host import fetched, host, later, send_file
-from modules.whatsapp.tests.samples import PDF, picture
+from modules.whatsapp.tests.samples import HIDDEN, PDF, picture
 
 __all__ = ["fake", "host"]
 
@@ -90,15 +90,24 @@ class TestWaha:
         assert (files.read(found.file.name), found.filename, found.user_id) == (PDF, "a.pdf", user.pk)
 
     def test_what_it_is_called_is_not_believed(self, user, fake):
-        message = by_waha(connected(user, driver="waha"), fake, b"<script>alert(1)</script>", "image/jpeg", name="a.jpeg")
-        assert fetched(message.media) == ("failed", "media_type_refused")
-        found = reload(message)
-        assert (found.status, found.content, found.error_code) == ("received", "see this", "")
-
-    def test_where_a_picture_was_taken_is_not_kept(self, user, fake):
-        message = by_waha(connected(user, driver="waha"), fake, picture("JPEG", comment=b"at home"), "image/jpeg", name="a.jpeg")
+        message = by_waha(connected(user, driver="waha"), fake, HIDDEN, "image/jpeg", name="a.jpeg")
         assert fetched(message.media) == ("ready", "")
-        assert b"at home" not in files.read(reload(message.media).file.name)
+        found = reload(message.media)
+        assert (found.mime_type, found.filename, found.file.name[-4:]) == (files.UNKNOWN_TYPE, "a.bin", ".bin")
+        assert files.read(found.file.name) == HIDDEN
+
+    def test_a_picture_is_kept_as_it_came(self, user, fake):
+        given = picture("JPEG", comment=b"at home")
+        message = by_waha(connected(user, driver="waha"), fake, given, "application/pdf", name="a.jpeg")
+        Media.objects.update(kind="image")
+        assert fetched(message.media) == ("ready", "")
+        found = reload(message.media)
+        assert (files.read(found.file.name), found.mime_type) == (given, "image/jpeg")
+
+    def test_an_empty_one_is_refused(self, user, fake):
+        message = by_waha(connected(user, driver="waha"), fake, b"", "image/jpeg", name="a.jpeg")
+        assert fetched(message.media) == ("failed", "media_empty")
+        assert (reload(message).status, reload(message).content) == ("received", "see this")
 
     def test_one_that_is_gone_is_not_asked_for_again(self, user, fake):
         message = by_waha(connected(user, driver="waha"), fake, None, "application/pdf")

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from modules.whatsapp import keeping
@@ -33,6 +33,8 @@ def elsewhere(work):
 
     def run():
         try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '3s'")
             return work()
         finally:
             connections.close_all()
