@@ -1,6 +1,7 @@
 """Bells: waking a loop in another process when there is work. The rows are the truth: a lost ring costs a second."""
 
 import threading
+import time
 
 from django.db import transaction
 from redis.exceptions import RedisError
@@ -8,6 +9,8 @@ from redis.exceptions import RedisError
 from core.redis import RedisAway, breaker, client
 
 SWEEP_SECONDS = 1.0
+# What is rung for within this time of another ring is found by the next look.
+QUIET_SECONDS = 0.02
 
 
 class Bell:
@@ -15,6 +18,7 @@ class Bell:
 
     def __init__(self, name: str) -> None:
         self.channel = f"atelier:{name}:bell"
+        self._rung_at = 0.0
 
     def ring_after_commit(self) -> None:
         """Wake who listens when the running transaction commits, once however often it is rung there; with Redis away they look
@@ -24,7 +28,11 @@ class Bell:
             transaction.on_commit(self.ring)
 
     def ring(self) -> None:
-        """Wake who listens, now."""
+        """Wake who listens, now; who was woken a moment ago is still looking."""
+        now = time.monotonic()
+        if now - self._rung_at < QUIET_SECONDS:
+            return
+        self._rung_at = now
         try:
             breaker().call(lambda redis: redis.publish(self.channel, b"1"))
         except RedisAway:

@@ -15,7 +15,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 
-from core.bell import SWEEP_SECONDS, Bell
+from core.bell import QUIET_SECONDS, SWEEP_SECONDS, Bell
 
 log = logging.getLogger(__name__)
 # Completions and rings that come together are answered by one look.
@@ -51,19 +51,25 @@ class Worker:
         """Work until `stopping` is set; an outage of PostgreSQL or Redis is waited out."""
         ears = threading.Thread(target=self.bell.listen, args=(self._wake, self.stopping), name=f"{self.name}-bell", daemon=True)
         ears.start()
+        woken = False
         try:
             while not self.stopping.is_set():
                 self._wake.clear()
                 pause = SWEEP_SECONDS
                 try:
                     self.turn()
-                    pause = max(MIN_REST_SECONDS, self.rest())
-                except (DatabaseError, InterfaceError) as error:
+                    # What was not rung for, because it had just been rung, is there by then.
+                    pause = min(2 * QUIET_SECONDS, self.rest()) if woken else self.rest()
+                    pause = max(MIN_REST_SECONDS, pause)
+                except (OperationalError, InterfaceError) as error:
                     log.warning("PostgreSQL is away (%s); %s tries again", type(error).__name__, self.name)
+                    self.stopping.wait(SWEEP_SECONDS)
+                except DatabaseError:
+                    log.exception("%s cannot work; it tries again", self.name)
                     self.stopping.wait(SWEEP_SECONDS)
                 finally:
                     close_old_connections()
-                self._wake.wait(pause)
+                woken = self._wake.wait(pause)
                 self.stopping.wait(PAUSE_SECONDS)
         finally:
             self.finish()

@@ -142,7 +142,7 @@ def aftermath(scene: WhatsAppScene) -> Aftermath:
     watcher.join()
     if errors:
         raise errors[0]
-    live.wait_ready()
+    live.wait_ready(120)
     began = time.monotonic()
     wait_settled(live)
     found = live.query(

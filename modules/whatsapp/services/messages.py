@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from analytics.services import consume_messages
 from core import audit
+from core.db.inserting import insert
 from core.exceptions import Invalid
 from core.ids import uuid7
 from modules.whatsapp import bell, telling
@@ -92,7 +93,7 @@ def _accept(user_id: UUID, environment: str, recipient: str, draft: Draft) -> Me
         if isinstance(draft.media, Media) and draft.media._state.adding:
             keep(draft.media)
         message = build(session, recipient, draft, day=now.date() if is_counted(session) else None)
-        message.save(force_insert=True)
+        insert(message)
         # Last: an account's other messages wait for this from here to the commit.
         if is_counted(session):
             media = int(draft.kind in MEDIA_TYPES)

@@ -211,12 +211,20 @@ class TestTheDailyQuota:
         assert not Message.objects.exists()
         assert not UsageStats.objects.exists()
 
-    def test_is_one_for_all_keys_of_an_account(self, as_key, as_user, as_test_key, user, session, session_for_tests):
+    def test_is_one_for_a_person_and_their_live_keys(self, as_key, as_user, user, session):
         user.max_messages_per_day = 2
         user.save()
-        assert as_key.post(PATH, BODY).status_code == as_test_key.post(PATH, BODY).status_code == 202
-        for caller in (as_key, as_user, as_test_key):
+        assert as_key.post(PATH, BODY).status_code == as_user.post(PATH, BODY).status_code == 202
+        for caller in (as_key, as_user):
             assert error(caller.post(PATH, BODY)) == (429, "daily_quota_exceeded")
+
+    def test_is_not_used_up_by_test_keys(self, as_key, as_test_key, user, session, session_for_tests):
+        user.max_messages_per_day = 1
+        user.save()
+        assert as_test_key.post(PATH, BODY).status_code == 202
+        assert sent_today(user) == 0
+        assert as_key.post(PATH, BODY).status_code == 202
+        assert sent_today(user) == 1
 
 
 class TestAnIdempotencyKey:
