@@ -51,7 +51,8 @@ class Principal:
     def __post_init__(self) -> None:
         object.__setattr__(self, "user_text", str(self.user_id))
         object.__setattr__(self, "key_text", str(self.credential_id) if self.kind == "api_key" else None)
-        object.__setattr__(self, "caller", f"user:{self.user_id}")
+        # A test key's calls are another world's: what they were answered is no answer to a live call.
+        object.__setattr__(self, "caller", f"user:{self.user_id}" + (":test" if self.environment == "test" else ""))
         object.__setattr__(self, "via", "session" if self.kind == "session" else f"api_key:{self.credential_id}")
 
     @property

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from api.tests import urls
+from api_keys.tests.factories import make_key
 from core.models import AuditEntry, IdempotencyRecord
 
 pytestmark = pytest.mark.urls("api.tests.urls")
@@ -26,6 +27,12 @@ def post(caller, body=None, key="k", path=THINGS, **headers):
 
 @pytest.mark.django_db
 class TestOverHTTP:
+    def test_what_a_test_key_was_answered_is_no_answer_to_a_live_call(self, api, user, as_key):
+        of_test = api.as_key(make_key(user, environment="test").raw)
+        first, second = post(of_test), post(as_key)
+        assert (first.status_code, second.status_code) == (201, 201)
+        assert "Idempotency-Replayed" not in second
+
     @pytest.mark.parametrize("who", ["api", "as_user", "as_key", "as_admin", "as_guest"])
     def test_the_same_post_twice_is_done_once_for_every_kind_of_caller(self, request, who):
         caller = request.getfixturevalue(who)

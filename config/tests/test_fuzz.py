@@ -13,7 +13,7 @@ from config.tests.live import LiveProduct
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("live")]
 
-SECONDS_EACH = 10
+SECONDS_EACH = 20
 
 
 @pytest.fixture(scope="module")
