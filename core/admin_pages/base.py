@@ -27,6 +27,10 @@ def reason(error: DomainError) -> str:
     return " ".join(detail.message for detail in error.details) or error.message
 
 
+# What the lists' own searching and paging are asked by.
+_OWN = frozenset(["q", "p"])
+
+
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     """A model form that also shows what the service refused on the first try."""
 
@@ -100,8 +104,9 @@ class AdministratorAdmin(ModelAdmin):
         return actions
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The list, named by what it holds. What no column can hold is asked of none."""
-        if any("\0" in value for _, values in request.GET.lists() for value in values):
+        """The list, named by what it holds. What no column can hold is no filter; searching and paging see to it themselves."""
+        filtered = [value for name, values in request.GET.lists() if name not in _OWN for value in values]
+        if any("\0" in value for value in filtered):
             return HttpResponseRedirect(request.path)
         context = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
         return super().changelist_view(request, context)
