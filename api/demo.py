@@ -42,9 +42,13 @@ def ensure(env_file: Path) -> bool:
         elif not check_password(password, admin.password):
             return False
         raw = known.get("ATELIER_API_KEY", "")
-        if not APIKey.objects.usable().filter(digest__in=candidates(raw)).exists():
-            scopes = sorted(set(registry.scopes()) - registry.admin_scopes())
+        scopes = sorted(set(registry.scopes()) - registry.admin_scopes())
+        key = APIKey.objects.usable().filter(digest__in=candidates(raw), name=KEY_NAME).first()
+        if key is None:
             raw = key_services.create_key(owner=admin, actor=admin, name=KEY_NAME, scopes=scopes).raw
+        elif not set(scopes) <= set(key.scopes):
+            # A module was switched on since.
+            key_services.update_key(key=key, actor=admin, scopes=scopes)
     _write(
         env_file,
         {

@@ -38,6 +38,12 @@ class TestEmptyDatabase:
         assert me["username"] == "admin"
         assert set(me["credential"]["scopes"]) == set(registry.scopes()) - registry.admin_scopes()
 
+    def test_a_module_that_is_switched_on_later_is_the_keys_too(self, file):
+        demo.ensure(file)
+        APIKey.objects.update(scopes=["account:read"])
+        demo.ensure(file)
+        assert set(APIKey.objects.get().scopes) == set(registry.scopes()) - registry.admin_scopes()
+
     def test_only_the_owner_may_read_the_file(self, file):
         demo.ensure(file)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
