@@ -32,6 +32,8 @@ MAX_WAIT_SECONDS = 3600.0
 SPARE = 64
 # The most of the free slots that one session gets at a time, as a fraction.
 SHARE = 4
+# A file is in memory some times over while it is sent: so many together in one process.
+FILES_AT_ONCE = 6
 _chance = random.SystemRandom()
 # Hops through the index of queued messages from session to session: those without any cost nothing.
 _WAITING = """
@@ -62,11 +64,11 @@ FOR NO KEY UPDATE OF s SKIP LOCKED
 # that has no statistics yet (a new table, a first burst) would take everything with everything. What somebody else holds (a bulk
 # that is being cancelled) is passed over: one locked message is not to stop all sessions.
 _CLAIM = """
-WITH due AS MATERIALIZED (
-  SELECT d.id
+WITH free AS (
+  SELECT d.id, d.has_file, count(*) FILTER (WHERE d.has_file) OVER (ROWS UNBOUNDED PRECEDING) AS files
   FROM unnest(%(sessions)s::uuid[], %(rooms)s::int[], %(pairs)s::timestamptz[], %(kinds)s::text[]) AS o(id, room, pair, driver)
   CROSS JOIN LATERAL (
-    SELECT m.id FROM whatsapp_message m
+    SELECT m.id, m.media_id IS NOT NULL AS has_file FROM whatsapp_message m
     WHERE m.session_id = o.id AND m.status = 'queued' AND NOT m.is_held AND m.next_attempt_at <= %(now)s AND m.driver = o.driver
       AND (m.expires_at IS NULL OR m.expires_at > %(now)s)
       AND m.id = (
@@ -80,7 +82,9 @@ WITH due AS MATERIALIZED (
         SELECT c.last_outbound_at FROM whatsapp_contact c WHERE c.session_id = m.session_id AND c.phone_number = m.recipient
       ), '-infinity') <= o.pair)
     ORDER BY m.next_attempt_at LIMIT o.room FOR NO KEY UPDATE OF m SKIP LOCKED
-  ) d LIMIT %(limit)s
+  ) d
+), due AS MATERIALIZED (
+  SELECT id FROM free WHERE NOT has_file OR files <= %(files)s LIMIT %(limit)s
 ), taken AS (
   UPDATE whatsapp_message m
   SET status = 'sending', attempts = m.attempts + 1, tries = m.tries + 1,
@@ -146,14 +150,14 @@ class _Allowance:
     rested_since: datetime | None
 
 
-def claim(limit: int, *, busy: Mapping[UUID, int], now: datetime | None = None) -> list[Claim]:
-    """Take up to `limit` due messages. `busy` says how many slots sessions hold."""
+def claim(limit: int, *, busy: Mapping[UUID, int], files: int = FILES_AT_ONCE, now: datetime | None = None) -> list[Claim]:
+    """Take up to `limit` due messages, of those with a file up to `files`. `busy` says how many slots sessions hold."""
     now = now or timezone.now()
     with transaction.atomic():
         allowances = _allowances(limit, busy, now)
         if not allowances:
             return []
-        rows = _take(allowances, limit, now)
+        rows = _take(allowances, limit, files, now)
         _pace(allowances, rows, now)
     sessions = {one.session.pk: one.session for one in allowances}
     links = {key: link_of(session) for key, session in sessions.items()}
@@ -208,7 +212,7 @@ def _allowance(session: WhatsAppSession, held: int, limit: int, now: datetime) -
     return _Allowance(session, room, interval, burst, rested_since)
 
 
-def _take(allowances: Sequence[_Allowance], limit: int, now: datetime) -> list[Any]:
+def _take(allowances: Sequence[_Allowance], limit: int, files: int, now: datetime) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM,
@@ -218,6 +222,7 @@ def _take(allowances: Sequence[_Allowance], limit: int, now: datetime) -> list[A
                 "pairs": [one.rested_since for one in allowances],
                 "kinds": [one.session.driver for one in allowances],
                 "limit": limit,
+                "files": files,
                 "now": now,
                 "lease": now + timedelta(seconds=LEASE * settings.WHATSAPP_TIMEOUT_SECONDS),
                 "media_lease": now + timedelta(seconds=LEASE * settings.WHATSAPP_MEDIA_TIMEOUT_SECONDS),

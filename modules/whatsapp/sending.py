@@ -35,6 +35,7 @@ class MessageSender(Dispatcher[Claim, Outcome]):
         patience = 2 + max(settings.WHATSAPP_TIMEOUT_SECONDS, settings.WHATSAPP_MEDIA_TIMEOUT_SECONDS)
         super().__init__(size=settings.WHATSAPP_CONCURRENCY, patience=patience)
         self._busy: Counter[UUID] = Counter()
+        self._files: set[UUID] = set()
         self._recovered_at = 0.0
         self._idle_from = 0.0
 
@@ -45,15 +46,16 @@ class MessageSender(Dispatcher[Claim, Outcome]):
     def claim(self) -> int:
         """Take what is due, as far as there are slots."""
         if time.monotonic() - self._recovered_at > RECOVER_SECONDS:
-            recover()
             self._recovered_at = time.monotonic()
+            recover()
         free = settings.WHATSAPP_CONCURRENCY - self._busy.total()
         if free <= 0:
             return 0
-        taken = claims.claim(free, busy=self._busy)
+        taken = claims.claim(free, busy=self._busy, files=max(0, claims.FILES_AT_ONCE - len(self._files)))
         if taken:
             self._idle_from = time.monotonic() + IDLE_SECONDS
         self._busy.update(claim.session_id for claim in taken)
+        self._files.update(claim.message_id for claim in taken if claim.file)
         return self.start(taken)
 
     def attempt(self, claim: Claim) -> Outcome:
@@ -70,6 +72,7 @@ class MessageSender(Dispatcher[Claim, Outcome]):
 
     def settled(self, outcome: Outcome) -> None:
         """A slot of its session is free."""
+        self._files.discard(outcome.message_id)
         self._busy[outcome.session_id] -= 1
         if not self._busy[outcome.session_id]:
             del self._busy[outcome.session_id]

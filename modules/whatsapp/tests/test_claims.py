@@ -182,6 +182,16 @@ class TestSlots:
                 return
         pytest.fail("the other session was never taken")
 
+    def test_few_messages_with_files_are_under_way_together_and_others_pass_them(self, user):
+        connected(user)
+        media = Media.objects.create(user=user, kind="image", status=MediaStatus.READY, file="a.png")
+        for number in NUMBERS[:3]:
+            send(user, number, content="file")
+        Message.objects.update(media=media, message_type="image")
+        send(user, NUMBERS[3], content="text")
+        assert [one.content for one in claims.claim(64, busy={}, files=0)] == ["text"]
+        assert [one.content for one in claims.claim(64, busy={}, files=2)] == ["file", "file"]
+
     def test_given_back_it_is_queued_and_not_counted(self, user):
         connected(user)
         message = send(user)
