@@ -1,7 +1,6 @@
 """How much waits in the task queue: now, and over the last week in samples taken by the worker's heartbeat."""
 
 import time
-from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from core.once import once
 from core.redis import RedisAway, breaker
 
 SAMPLES = "atelier:queue:depth"
@@ -19,7 +19,7 @@ MAX_SAMPLES = 7 * 24 * 60
 UNFINISHED = "unacked"
 
 
-@cache
+@once
 def _client() -> "Redis":
     timeout = settings.REDIS_TIMEOUT_SECONDS
     return Redis.from_url(

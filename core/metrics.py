@@ -5,29 +5,30 @@ import threading
 import time
 from collections import Counter as Counts
 from collections import defaultdict, deque
-from functools import cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from core.once import once
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 MAX_PENDING = 100_000
 
 
-@cache
+@once
 def limit_fallbacks() -> Counter:
     """Limit checks made by a process alone because Redis was away."""
     return Counter("atelier_limit_fallbacks", "Limit checks decided by one process alone because Redis was away.")
 
 
-@cache
+@once
 def requests_total() -> Counter:
     """Answered API requests."""
     return Counter("atelier_requests", "Answered API requests.", ["module", "status_class"])
 
 
-@cache
+@once
 def request_seconds() -> Counter:
     """Time spent answering API requests."""
     return Counter("atelier_request_seconds", "Seconds spent answering API requests.", ["module"])

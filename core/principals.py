@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Literal
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from core.limits import Policy
+from core.once import once
 
 log = logging.getLogger(__name__)
 CHANNEL = "atelier_principals"
@@ -151,7 +151,7 @@ class PrincipalCache:
         return len(self._known) + len(self._refused)
 
 
-@cache
+@once
 def principal_cache() -> PrincipalCache:
     """The process's cache."""
     return PrincipalCache(ttl=settings.PRINCIPAL_CACHE_SECONDS, size=settings.PRINCIPAL_CACHE_SIZE)

@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 
 from django.conf import settings
@@ -15,6 +14,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from core.once import once
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ class RedisAway(Exception):
     """Redis did not answer in time, or did not a moment ago."""
 
 
-@cache
+@once
 def client() -> "Redis":
     """A thread-safe client with short timeouts and no hidden retries."""
     timeout = settings.REDIS_TIMEOUT_SECONDS
@@ -57,7 +58,7 @@ class Breaker:
             raise RedisAway from error
 
 
-@cache
+@once
 def breaker() -> Breaker:
     """The process's breaker."""
     return Breaker(settings.REDIS_RETRY_AFTER_SECONDS)

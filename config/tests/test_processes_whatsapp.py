@@ -164,7 +164,6 @@ def test_each_accepted_message_is_there_once(scene: WhatsAppScene, aftermath: Af
     )
     sessions = {account.session for account in aftermath.accounts}
     steps = [f"step {step}" for step in range(STEPS)]
-    assert sum(len(account.failed) for account in aftermath.accounts) <= 3, [account.failed for account in aftermath.accounts]
     assert set(aftermath.rows) == {(name, number, step) for name in sessions for number in NUMBERS for step in steps}
     assert aftermath.texts <= {row.id for row in aftermath.rows.values()}
     assert len(aftermath.texts) == ACCOUNTS * RECIPIENTS

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from operator import length_hint
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from core import metrics
 from core.limits.local import LocalWindow
 from core.limits.policy import Policy
 from core.limits.script import REFUND, TAKE
+from core.once import once
 from core.redis import Breaker, RedisAway, breaker
 
 MAX_LEASE_UNITS = 1024
@@ -182,7 +182,7 @@ def _take(redis: "Redis", key: str, policy: Policy, want: int, back: int, origin
     return int(granted), int(remaining), int(reset_ms), bucket.decode() if isinstance(bucket, bytes) else str(bucket)
 
 
-@cache
+@once
 def limiter() -> Limiter:
     """The process's limiter."""
     return Limiter(breaker())

@@ -4,13 +4,13 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urljoin
 
 import httpx
 from django.conf import settings
 
+from core.once import once
 from core.outgoing.addresses import is_literal, resolve
 from core.outgoing.deadline import Deadline
 from core.outgoing.exceptions import AddressRefused, OutgoingFailed, OutgoingTimedOut, ResponseTooLarge
@@ -85,7 +85,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parsed.scheme, parsed.host, parsed.port
 
 
-@cache
+@once
 def _client() -> httpx.Client:
     return httpx.Client(
         follow_redirects=False,

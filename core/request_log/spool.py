@@ -18,12 +18,12 @@ import os
 import threading
 import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from django.conf import settings
 
 from core.ids import uuid7
+from core.once import once
 
 log = logging.getLogger(__name__)
 SUFFIX = ".log"
@@ -241,7 +241,7 @@ def spool_state() -> SpoolState:
     return SpoolState(len(files), sum(_size(path) for path in files), dropped)
 
 
-@cache
+@once
 def spool() -> SpoolWriter:
     """The process's writer."""
     return SpoolWriter(settings.SPOOL_DIR, segment_bytes=settings.SPOOL_SEGMENT_BYTES, max_bytes=settings.SPOOL_MAX_BYTES)
