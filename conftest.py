@@ -6,6 +6,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.test import Client
 from rest_framework.test import APIClient
 
 from analytics.shipping import Shipper
@@ -20,6 +21,7 @@ from core.request_log import spool
 from users.models import User
 from users.services import sessions
 from users.tests.factories import make_guest, make_user
+from users.tests.support import signed_in
 
 # Property tests are about properties: how long an example takes on a busy machine is no failure.
 hypothesis.settings.register_profile("suite", deadline=None, database=None)
@@ -85,6 +87,12 @@ def other(db: None) -> User:
 def admin(db: None) -> User:
     """An administrator."""
     return make_user(username="chief", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def chief(admin: User) -> Client:
+    """The administrator's browser."""
+    return signed_in(admin)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ themselves, so a killed process loses nothing.
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
@@ -26,7 +27,7 @@ C = TypeVar("C")
 O = TypeVar("O")  # noqa: E741 - an outcome, beside the claim
 
 
-class Worker:
+class Worker(ABC):
     """Looks for work at each ring of its bell, and each second; `stopping` ends it."""
 
     bell: ClassVar[Bell]
@@ -36,11 +37,11 @@ class Worker:
         self.stopping = threading.Event()
         self._wake = threading.Event()
 
+    @abstractmethod
     def turn(self) -> None:
         """Do what is due."""
-        raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - most leave nothing behind
         """Leave things in order."""
 
     def rest(self) -> float:
@@ -95,21 +96,21 @@ class Dispatcher(Worker, Generic[C, O]):
         self._finished: SimpleQueue[O] = SimpleQueue()
         self._unsettled: list[O] = []
 
+    @abstractmethod
     def claim(self) -> int:
         """Take what is due and `start` it; how many."""
-        raise NotImplementedError
 
+    @abstractmethod
     def attempt(self, claim: C) -> O:
         """Do it once, in a thread of the pool. Raises nothing: whatever happens is an outcome."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, outcomes: Sequence[O]) -> None:
         """Write outcomes in one transaction."""
-        raise NotImplementedError
 
+    @abstractmethod
     def give_back(self, claims: Sequence[C]) -> None:
         """Undo claims that were never attempted."""
-        raise NotImplementedError
 
     def settled(self, outcome: O) -> None:
         """An outcome is written: its slot is free."""

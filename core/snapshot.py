@@ -1,6 +1,7 @@
 """Documents that are made from the code and committed: a command that compares them, and writes the new one when asked."""
 
 import difflib
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 MAX_LINES = 40
 
 
-class SnapshotCommand(BaseCommand):
+class SnapshotCommand(BaseCommand, ABC):
     """Compares what `make` returns with the committed document; --write makes it the committed one.
 
     `committed()` is where that is, `subject` what has changed when they differ ("The API").
@@ -19,13 +20,13 @@ class SnapshotCommand(BaseCommand):
     name: ClassVar[str]
     subject: ClassVar[str]
 
+    @abstractmethod
     def committed(self) -> Path:
         """The committed document."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make(self) -> tuple[str, str]:
         """The document as the code has it now, and how much that is ("50 paths"). Raises CommandError when it is not whole."""
-        raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
         """`--write`."""

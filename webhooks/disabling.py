@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 import events
 from core import audit
+from core.db.batches import in_batches
 from users.choices import MailKind
 from users.models import User
 from users.services.letters import ask_for_letter
@@ -51,14 +51,7 @@ def switch_off(*, endpoint: WebhookEndpoint, reason: DisabledReason, actor: User
 
 def cancel_stranded(endpoint_id: UUID | None = None) -> int:
     """Cancel what is pending for endpoints that may send nothing (of one, or of all); how many. What another holds is skipped."""
-    values: dict[str, Any] = {"endpoint": endpoint_id, "limit": BATCH}
-    total: int = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(_CANCEL, values)
-            total += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                return total
+    return in_batches(_CANCEL, {"endpoint": endpoint_id}, BATCH)
 
 
 def _tell(endpoint: WebhookEndpoint, reason: DisabledReason) -> None:

@@ -91,10 +91,6 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         """Those of one's own endpoints."""
         return self.filter(endpoint__owner_id=user_id)
 
-    def replayable(self) -> Self:
-        """Ended without success."""
-        return self.filter(status__in=(DeliveryStatus.FAILED, DeliveryStatus.CANCELLED))
-
 
 class WebhookDelivery(UUIDModel):
     """One event on its way to one endpoint. `body` is the very text that is signed and sent.

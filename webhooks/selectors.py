@@ -2,27 +2,18 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
+from core.db.hours import count_by_hour
 from events import catalogue
 from webhooks.choices import Audience
 from webhooks.models import WebhookEndpoint
 
 ANY = "*"
-_BY_HOUR = """
-SELECT h, coalesce(d.succeeded, 0), coalesce(d.failed, 0), coalesce(d.other, 0)
-FROM generate_series(%(first)s::timestamptz, %(last)s::timestamptz, interval '1 hour') AS h
-LEFT JOIN (
-  SELECT date_trunc('hour', created_at, 'UTC') AS start, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
-         count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status IN ('pending', 'cancelled')) AS other
-  FROM webhooks_webhookdelivery WHERE created_at >= %(first)s GROUP BY 1
-) d ON d.start = h
-ORDER BY h
-"""
+_OUTCOMES = {"succeeded": "status = 'succeeded'", "failed": "status = 'failed'", "other": "status IN ('pending', 'cancelled')"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +60,4 @@ def listeners(event_types: Iterable[str], followers: Collection[UUID]) -> list[L
 
 def deliveries_by_hour(end: datetime, hours: int) -> list[Hour]:
     """The last `hours` hours up to the one `end` is in, oldest first."""
-    last = end.replace(minute=0, second=0, microsecond=0)
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_HOUR, {"first": last - timedelta(hours=hours - 1), "last": last})
-        return [Hour(*row) for row in cursor.fetchall()]
+    return [Hour(*row) for row in count_by_hour("webhooks_webhookdelivery", _OUTCOMES, end, hours)]

@@ -21,23 +21,13 @@ from core.admin_pages import keyset
 from core.redis import RedisAway
 from users.models import User
 from users.tests.factories import make_user
+from users.tests.support import signed_in
 
 pytestmark = pytest.mark.django_db
 
 LOG = "/admin/analytics/apilog/"
 USAGE = "/admin/analytics/usagestats/"
 PER_PAGE = 50
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="users.backends.UsernameOrEmailBackend")
-    return client
-
-
-@pytest.fixture
-def chief(admin: User) -> Client:
-    return signed_in(admin)
 
 
 def shown_rows(content: str) -> list[str]:

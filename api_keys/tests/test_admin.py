@@ -19,6 +19,7 @@ from api_keys.tests.factories import make_key
 from core.models import AuditEntry
 from users.models import User
 from users.tests.factories import make_user
+from users.tests.support import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -28,17 +29,6 @@ RAW = re.compile(r"atl_(?:live|test)_[0-9A-Za-z]{49}")
 
 def page(key: APIKey, action: str = "change") -> str:
     return f"{LIST}{key.pk}/{action}/"
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="users.backends.UsernameOrEmailBackend")
-    return client
-
-
-@pytest.fixture
-def chief(admin: User) -> Client:
-    return signed_in(admin)
 
 
 def new_key_data(owner: User, **changes: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What several tests of the kernel need: ports nobody listens on, and small real servers."""
 
 import contextlib
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -77,3 +78,49 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+
+def plain(body=b"hello", status=200, headers=()):
+    def answer(handler):
+        handler.send_response(status)
+        for name, value in headers:
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        if handler.command != "HEAD":
+            handler.wfile.write(body)
+
+    return answer
+
+
+class Names:
+    """A resolver: name -> successive answers; literal addresses go to the real one."""
+
+    def __init__(self):
+        self.answers: dict[str, list[list[str]]] = {}
+        self.asked: list[str] = []
+        self._real = socket.getaddrinfo
+
+    def __call__(self, host, port, *args, **kwargs):
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in self.answers:
+            try:
+                ipaddress.ip_address(name)
+            except ValueError:
+                if not any(c.isalpha() for c in name.replace("0x", "")):
+                    return self._real(host, port, *args, **kwargs)
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
+            return self._real(host, port, *args, **kwargs)
+        self.asked.append(name)
+        queue = self.answers[name]
+        addresses = queue.pop(0) if len(queue) > 1 else queue[0]
+        return [
+            (
+                socket.AF_INET6 if ":" in a else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (a, port, 0, 0) if ":" in a else (a, port),
+            )
+            for a in addresses
+        ]

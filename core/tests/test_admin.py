@@ -22,21 +22,11 @@ from core.redis import breaker, client
 from core.tests.support import closed_port
 from users.models import User
 from users.tests.factories import make_user
+from users.tests.support import signed_in
 
 pytestmark = pytest.mark.django_db
 
 TRAIL = "/admin/core/auditentry/"
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="users.backends.UsernameOrEmailBackend")
-    return client
-
-
-@pytest.fixture
-def chief(admin: User) -> Client:
-    return signed_in(admin)
 
 
 def entry(action: str, actor: User | None = None, target: User | None = None, **more: Any) -> AuditEntry:

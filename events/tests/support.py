@@ -15,6 +15,7 @@ import events
 from core.redis import client
 from events import catalogue
 from events.catalogue import event_type
+from events.models import PendingEvent
 from events.publishing import Position
 
 # Redis' pub/sub knows no databases: parallel test processes would hear each other's announcements.
@@ -22,6 +23,12 @@ _PROCESS = uuid4().hex[:24]
 STREAM = f"user:{_PROCESS}-1"
 OTHER = f"user:{_PROCESS}-2"
 BELL = f"atelier:events:bell:{_PROCESS}"
+# A table that stands for a consumer's rows.
+TAKEN = "events_test_taken"
+
+
+class Undo(Exception):
+    """A consumer's failure."""
 
 
 @event_type("sample.happened")
@@ -117,3 +124,23 @@ def cut_subscriptions() -> None:
     for one in client().client_list(_type="pubsub"):
         if one["db"] == own:
             client().client_kill_filter(_id=one["id"])
+
+
+def taken_rows():
+    """(stream, seq) of what consumers kept."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT stream, seq FROM {TAKEN} ORDER BY stream, seq")
+        return cursor.fetchall()
+
+
+def write(found):
+    """A consumer that keeps what it is handed, in the relay's transaction."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {TAKEN} (event_id, stream, seq) VALUES (%s, %s, %s)", [(one.id, one.stream, one.seq) for one in found]
+        )
+
+
+def left():
+    """How many events wait for the relay."""
+    return PendingEvent.objects.count()

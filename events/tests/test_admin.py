@@ -21,6 +21,7 @@ from events.models import Event, PendingEvent, Stream
 from events.tests.support import OTHER, STREAM, publish, publish_many
 from users.models import User
 from users.tests.factories import make_user
+from users.tests.support import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -28,17 +29,6 @@ LOG = "/admin/events/event/"
 HEADS = "/admin/events/stream/"
 LIVE = "/admin/live/"
 PER_PAGE = 50
-
-
-def signed_in(user: User) -> Client:
-    browser = Client()
-    browser.force_login(user, backend="users.backends.UsernameOrEmailBackend")
-    return browser
-
-
-@pytest.fixture
-def chief(admin: User) -> Client:
-    return signed_in(admin)
 
 
 def rows(content: str) -> list[str]:

@@ -9,7 +9,8 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from modules.whatsapp import claims, files
+from core import files
+from modules.whatsapp import claims
 from modules.whatsapp.choices import MEDIA_TYPES, MessageType
 from modules.whatsapp.claims import Claim
 from modules.whatsapp.exceptions import RecipientOptedOut, WindowClosed

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from core.files import FileKind
+
 
 class Driver(models.TextChoices):
     """What carries messages."""
@@ -56,15 +58,7 @@ class MessageType(models.TextChoices):
     OTHER = "other", "Other"
 
 
-class FileKind(models.TextChoices):
-    """What a file is sent as: those of MessageType that are files."""
-
-    IMAGE = "image", "Image"
-    VIDEO = "video", "Video"
-    AUDIO = "audio", "Audio"
-    DOCUMENT = "document", "Document"
-
-
+# Those that are sent with a file.
 MEDIA_TYPES = tuple(MessageType(kind.value) for kind in FileKind)
 
 

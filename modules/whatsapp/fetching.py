@@ -19,9 +19,9 @@ from django.utils import timezone
 from core import outgoing
 from core.bell import Bell
 from core.dispatcher import Dispatcher
+from core.files import Checked, FileRefused, remove
 from modules.whatsapp import bell, files
 from modules.whatsapp.choices import MediaStatus, MessageType
-from modules.whatsapp.files import Checked, FileRefused
 from modules.whatsapp.gateways import gateway
 from modules.whatsapp.gateways.base import GatewayError, Link, Verdict
 from modules.whatsapp.links import link_of
@@ -184,7 +184,7 @@ def settle(one: Fetched) -> None:
         media = Media.objects.select_for_update(no_key=True, of=("self",)).filter(pk=one.wanted.media_id).first()
         if media is None or media.status != MediaStatus.PENDING:
             if one.name:
-                files.remove(one.name)
+                remove(one.name)
             return
         if one.checked is not None:
             media.status, media.file, media.error_code = MediaStatus.READY, one.name, ""

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from modules.whatsapp import files, telling
+from core import files
+from core.db.batches import in_batches
+from modules.whatsapp import telling
 from modules.whatsapp.choices import BulkStatus, MediaStatus, MessageStatus
 from modules.whatsapp.models import Bulk, Media, Message
 from modules.whatsapp.outcomes import CANCELLED_CODE, finish_bulks, give_units_back, given_up
@@ -41,13 +43,13 @@ def _ends(now: datetime) -> tuple[_End, ...]:
 
 _DELETE_EVENTS = """
 DELETE FROM whatsapp_inboundevent WHERE id = ANY(ARRAY(
-  SELECT id FROM whatsapp_inboundevent WHERE processed_at < %s ORDER BY processed_at LIMIT %s
+  SELECT id FROM whatsapp_inboundevent WHERE processed_at < %(before)s ORDER BY processed_at LIMIT %(limit)s
 ))
 """
 _DELETE_MESSAGES = """
 WITH old AS (
-  SELECT id FROM whatsapp_message WHERE created_at < %s AND status NOT IN ('queued', 'sending') ORDER BY created_at LIMIT %s
-  FOR UPDATE SKIP LOCKED
+  SELECT id FROM whatsapp_message WHERE created_at < %(before)s AND status NOT IN ('queued', 'sending')
+  ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), log AS (
   DELETE FROM whatsapp_messageattempt WHERE message_id IN (SELECT id FROM old)
 )
@@ -110,20 +112,11 @@ def _purge_files() -> int:
 
 
 def _purge_inbox() -> int:
-    return _delete(_DELETE_EVENTS, timezone.now() - timedelta(days=INBOX_DAYS))
+    return in_batches(_DELETE_EVENTS, {"before": timezone.now() - timedelta(days=INBOX_DAYS)}, BATCH)
 
 
 def _purge_messages() -> int:
     if not settings.WHATSAPP_MESSAGE_RETENTION_DAYS:
         return 0
-    return _delete(_DELETE_MESSAGES, timezone.now() - timedelta(days=settings.WHATSAPP_MESSAGE_RETENTION_DAYS))
-
-
-def _delete(statement: str, before: datetime) -> int:
-    total: int = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [before, BATCH])
-            total += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                return total
+    before = timezone.now() - timedelta(days=settings.WHATSAPP_MESSAGE_RETENTION_DAYS)
+    return in_batches(_DELETE_MESSAGES, {"before": before}, BATCH)

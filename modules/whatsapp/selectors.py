@@ -10,26 +10,19 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import Count, Exists, F, OuterRef, Q
 
+from core.db.hours import count_by_hour
 from core.validators import normalize_phone_number
 from modules.whatsapp.choices import MediaStatus, MessageStatus, SessionStatus, Wish
 from modules.whatsapp.models import Bulk, Message
 
 MAX_FOUND = 500
-
-_BY_HOUR = """
-SELECT h, coalesce(m.arrived, 0), coalesce(m.failed, 0), coalesce(m.cancelled, 0), coalesce(m.waiting, 0), coalesce(m.received, 0)
-FROM generate_series(%(first)s::timestamptz, %(last)s::timestamptz, interval '1 hour') AS h
-LEFT JOIN (
-  SELECT date_trunc('hour', created_at, 'UTC') AS start,
-         count(*) FILTER (WHERE status IN ('sent', 'delivered', 'read')) AS arrived,
-         count(*) FILTER (WHERE status IN ('failed', 'unknown')) AS failed,
-         count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
-         count(*) FILTER (WHERE status IN ('queued', 'sending')) AS waiting,
-         count(*) FILTER (WHERE status = 'received') AS received
-  FROM whatsapp_message WHERE created_at >= %(first)s GROUP BY 1
-) m ON m.start = h
-ORDER BY h
-"""
+_OUTCOMES = {
+    "arrived": "status IN ('sent', 'delivered', 'read')",
+    "failed": "status IN ('failed', 'unknown')",
+    "cancelled": "status = 'cancelled'",
+    "waiting": "status IN ('queued', 'sending')",
+    "received": "status = 'received'",
+}
 # Every index on these begins with an account or a session, so each account is asked for the few rows it has.
 _MESSAGES_BY_TEXT = """
 SELECT m.id FROM whatsapp_message m
@@ -71,10 +64,7 @@ def progress(bulk: Bulk) -> dict[str, int]:
 
 def messages_by_hour(end: datetime, hours: int) -> list[Hour]:
     """The last `hours` hours up to the one `end` is in, oldest first."""
-    last = end.replace(minute=0, second=0, microsecond=0)
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_HOUR, {"first": last - timedelta(hours=hours - 1), "last": last})
-        return [Hour(*row) for row in cursor.fetchall()]
+    return [Hour(*row) for row in count_by_hour("whatsapp_message", _OUTCOMES, end, hours)]
 
 
 def progress_of(bulks: Collection[UUID]) -> dict[UUID, dict[str, int]]:

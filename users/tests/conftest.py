@@ -2,7 +2,9 @@
 
 import pytest
 
-from users.tests.support import no_request
+from users.models import User
+from users.tests.factories import make_user
+from users.tests.support import HERE, no_request, request_from
 
 
 @pytest.fixture(autouse=True)
@@ -10,3 +12,15 @@ def _outside_any_request():
     no_request()
     yield
     no_request()
+
+
+@pytest.fixture
+def in_a_request() -> None:
+    """From an address that is not known yet."""
+    request_from(HERE, user_agent="Browser/1")
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    """Somebody with an address."""
+    return make_user(username="owner", email="owner@example.com")

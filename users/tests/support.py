@@ -8,12 +8,18 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
+from django.test import Client
 from PIL import Image
 
 from core import context
+from core.exceptions import LimitExceeded
 from core.models import AuditEntry
+from users.exceptions import InvalidCredentials
+from users.models import User
+from users.services import sessions
 
 HERE = "198.51.100.7"
 ELSEWHERE = "203.0.113.9"
@@ -27,6 +33,21 @@ def request_from(address: str | None = HERE, user_agent: str = "", via: str = ""
 def no_request() -> None:
     """What follows happens outside any request."""
     context.enter(context.RequestContext())
+
+
+def signed_in(user: User) -> Client:
+    """A browser with a session."""
+    browser = Client()
+    browser.force_login(user, backend="users.backends.UsernameOrEmailBackend")
+    return browser
+
+
+def fail(username="owner", password="wrong password", address=HERE):
+    """One failed sign-in; the exception it raised."""
+    request_from(address)
+    with pytest.raises((InvalidCredentials, LimitExceeded)) as caught:
+        sessions.sign_in(username=username, password=password)
+    return caught.value
 
 
 @contextmanager

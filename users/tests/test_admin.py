@@ -17,6 +17,7 @@ from users.mailing import MAX_ATTEMPTS
 from users.models import OutgoingMail, Session, User
 from users.services import sessions
 from users.tests.factories import PASSWORD, make_guest, make_user
+from users.tests.support import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -26,17 +27,6 @@ CHANGED = {"max_messages_per_day": 7, "first_name": "", "last_name": "", "is_act
 
 def page(user: User, action: str = "change") -> str:
     return f"{USERS}{user.pk}/{action}/"
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="users.backends.UsernameOrEmailBackend")
-    return client
-
-
-@pytest.fixture
-def chief(admin: User) -> Client:
-    return signed_in(admin)
 
 
 def open_session(user: User) -> Session:

@@ -11,7 +11,7 @@ from events.relay import relay_once
 from users.events import UserCreated
 from users.models import User
 from webhooks import services
-from webhooks.models import WebhookDelivery, WebhookEndpoint
+from webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from webhooks.services import WithSecret
 
 
@@ -56,3 +56,18 @@ def make_due(**fields: Any) -> int:
 def reload(endpoint: WebhookEndpoint) -> WebhookEndpoint:
     """The endpoint as it is now."""
     return WebhookEndpoint.objects.get(pk=endpoint.pk)
+
+
+def the_delivery() -> WebhookDelivery:
+    """The only one."""
+    return WebhookDelivery.objects.get()
+
+
+def the_attempt() -> WebhookAttempt:
+    """The only one."""
+    return WebhookAttempt.objects.get()
+
+
+def waits(delivery: WebhookDelivery) -> timedelta:
+    """How long until it is tried again."""
+    return delivery.next_attempt_at - timezone.now()

@@ -14,6 +14,7 @@ from django.utils.html import escape
 
 from core.models import AuditEntry
 from users.tests.factories import make_user
+from users.tests.support import signed_in
 from webhooks import services
 from webhooks.admin.state import webhook_readings
 from webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -24,17 +25,6 @@ pytestmark = pytest.mark.django_db
 ENDPOINTS = "/admin/webhooks/webhookendpoint/"
 DELIVERIES = "/admin/webhooks/webhookdelivery/"
 CHART = "/admin/webhook-chart/"
-
-
-def signed_in(user):
-    browser = Client()
-    browser.force_login(user, backend="users.backends.UsernameOrEmailBackend")
-    return browser
-
-
-@pytest.fixture
-def chief(admin):
-    return signed_in(admin)
 
 
 @pytest.fixture

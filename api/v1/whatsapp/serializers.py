@@ -7,7 +7,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.v1.whatsapp.fields import PhoneNumberField, TextField
-from modules.whatsapp.choices import FileKind, MessageStatus, OptOutSource
+from core.files import FileKind
+from modules.whatsapp.choices import MessageStatus, OptOutSource
 from modules.whatsapp.models import Bulk, Contact, Media, Message, MessageAttempt
 from modules.whatsapp.models.media import MAX_URL
 from modules.whatsapp.models.message import MAX_CAPTION, MAX_TEXT

@@ -23,7 +23,7 @@ SPECTACULAR_SETTINGS = {
         "WebhookAttemptErrorEnum": "webhooks.choices.AttemptError",
         "WebhookDeliveryStatusEnum": "webhooks.choices.DeliveryStatus",
         "WhatsAppMessageTypeEnum": "modules.whatsapp.choices.MessageType",
-        "WhatsAppFileKindEnum": "modules.whatsapp.choices.FileKind",
+        "WhatsAppFileKindEnum": "core.files.FileKind",
         "WhatsAppMessageStatusEnum": "modules.whatsapp.choices.MessageStatus",
         "WhatsAppBulkStatusEnum": "modules.whatsapp.choices.BulkStatus",
         "WhatsAppSessionStatusEnum": "modules.whatsapp.choices.SessionStatus",

@@ -4,6 +4,7 @@ A driver raises `GatewayError`, whose `verdict` says what is to become of the me
 """
 
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -211,7 +212,7 @@ class Credential:
     secret: bool = True
 
 
-class Gateway:
+class Gateway(ABC):
     """The base of all drivers. Methods raise GatewayError; those a driver's capabilities exclude are never called."""
 
     driver: ClassVar[Driver]
@@ -229,21 +230,21 @@ class Gateway:
         """What its calls to us call the number, where one address serves many."""
         return None
 
+    @abstractmethod
     def start(self, link: Link) -> Standing:
         """Bring a session up, or further on its way. Twice is harmless."""
-        raise NotImplementedError
 
+    @abstractmethod
     def status(self, link: Link) -> Standing:
         """Where it stands now."""
-        raise NotImplementedError
 
     def restart(self, link: Link) -> Standing:
         """Down and up again, without forgetting the phone."""
         return self.start(link)
 
+    @abstractmethod
     def stop(self, link: Link, *, forget: bool) -> None:
         """Bring it down; with `forget` the phone is unlinked too. Twice is harmless."""
-        raise NotImplementedError
 
     def id_of(self, message_id: UUID) -> str:
         """What a message is called there, where the name can be ours alone; else empty."""
@@ -253,26 +254,26 @@ class Gateway:
         """A name for the next message, where the gateway makes them; empty where it makes none."""
         return ""
 
+    @abstractmethod
     def send(self, link: Link, message: Outgoing) -> Receipt:
         """Send one message."""
-        raise NotImplementedError
 
     def check_number(self, link: Link, number: str) -> NumberCheck:
-        """Whether a number (E.164) has WhatsApp."""
+        """Whether a number (E.164) has WhatsApp. Asked only of drivers with `number_check`."""
         raise NotImplementedError
 
     def fetch(self, link: Link, reference: str, *, max_bytes: int) -> bytes:
-        """A file of an inbound message."""
+        """A file of an inbound message. Asked only where the driver told of one."""
         raise NotImplementedError
 
+    @abstractmethod
     def verify_hook(self, secrets: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> None:
         """Check a call's signature over its raw body, in constant time. Header names are in lower case. Raises BadHook."""
-        raise NotImplementedError
 
+    @abstractmethod
     def split_hook(self, payload: Mapping[str, Any]) -> Sequence[HookPart]:
         """What a verified call tells, one by one. Raises BadHook when it is of another shape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, payload: Mapping[str, Any]) -> Sequence[Word]:
         """What one part says. Raises BadHook when it is of another shape."""
-        raise NotImplementedError

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from core.files import FileKind, storage
 from core.models import UUIDModel
-from modules.whatsapp.choices import FileKind, MediaStatus
-from modules.whatsapp.files import storage
+from modules.whatsapp.choices import MediaStatus
 from modules.whatsapp.models.session import WhatsAppSession
 
 MAX_URL = 2000

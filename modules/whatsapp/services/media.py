@@ -10,6 +10,7 @@ from django.db import transaction
 
 from core import outgoing
 from core.exceptions import Conflict, Invalid
+from core.files import MAX_NAME, FileRefused, remove
 from modules.whatsapp import bell, files
 from modules.whatsapp.choices import MediaStatus, MessageStatus, MessageType
 from modules.whatsapp.models import Media, Message
@@ -38,7 +39,7 @@ def prepare(*, user_id: UUID, source: Source) -> Media:
         outgoing.check_url(source.url)
     except outgoing.OutgoingFailed as error:
         raise Invalid.field("media", error.message, error.stable_code) from error
-    filename = source.filename[: files.MAX_NAME]
+    filename = source.filename[:MAX_NAME]
     return Media(user_id=user_id, kind=source.kind, status=MediaStatus.PENDING, source_url=source.url, filename=filename)
 
 
@@ -52,7 +53,7 @@ def keep(media: Media) -> None:
 def discard(media: Media) -> None:
     """Undo `prepare`."""
     if name := media.file.name:
-        files.remove(name)
+        remove(name)
 
 
 def upload(*, user_id: UUID, kind: MessageType, content: BinaryIO, size: int, filename: str) -> Media:
@@ -71,7 +72,7 @@ def _checked(user_id: UUID, kind: MessageType, content: BinaryIO, size: int, fil
         raise Invalid.field(field, f"At most {settings.WHATSAPP_MAX_MEDIA_BYTES // 1_048_576} MB.", "media_too_large")
     try:
         checked = files.check(kind, content.read(), filename)
-    except files.FileRefused as error:
+    except FileRefused as error:
         raise Invalid.field(field, error.message, error.code) from error
     return Media(
         user_id=user_id,
@@ -95,4 +96,4 @@ def delete(*, media: Media) -> None:
         name = found.file.name
         found.delete()
         if name:
-            transaction.on_commit(lambda: files.remove(name))
+            transaction.on_commit(lambda: remove(name))

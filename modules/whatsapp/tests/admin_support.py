@@ -8,16 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from users.models import User
-
 BASE = "/admin/whatsapp/"
-
-
-def signed_in(user: User) -> Client:
-    """A browser with a session."""
-    browser = Client()
-    browser.force_login(user, backend="users.backends.UsernameOrEmailBackend")
-    return browser
 
 
 def listing(model: str) -> str:

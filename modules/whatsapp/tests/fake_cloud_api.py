@@ -1,4 +1,4 @@
-"""A Cloud API on loopback, stricter than Meta's (see `fake_cloud_behaviour` for how it is told to misbehave).
+"""A Cloud API on loopback, stricter than Meta's (see `fake_behaviour` for how it is told to misbehave).
 
 In tests: `with running(FakeCloudAPI()) as cloud`. By itself, for processes that are killed:
 
@@ -8,17 +8,16 @@ where `POST /_control` also takes {"acknowledge": ID, "statuses": [...]} and {"i
 """
 
 import argparse
-import contextlib
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from modules.whatsapp.tests import fake_cloud_contract as contract
 from modules.whatsapp.tests import fake_cloud_hooks as hooks
-from modules.whatsapp.tests.fake_waha_server import Answer, Call, FakeServer, Sent, Wrong
+from modules.whatsapp.tests.fake_server import Answer, Call, FakeServer, Sent, Wrong, running
 
 VERSION = "/v23.0"
 NUMBER_ID, TOKEN, APP_SECRET = "106540352242922", "EAAJtoken", "an-app-secret"
@@ -194,16 +193,6 @@ def error(code: int, details: str = "", **more: Any) -> dict[str, Any]:
     data = {"messaging_product": "whatsapp", "details": details}
     found = {"message": f"(#{code}) {details}", "type": "OAuthException", "code": code, "error_data": data, "fbtrace_id": "AbCd"}
     return {"error": {**found, **more}}
-
-
-@contextlib.contextmanager
-def running(fake: FakeCloudAPI, port: int = 0) -> Iterator[FakeCloudAPI]:
-    """A fake for the length of a block."""
-    fake.open(port)
-    try:
-        yield fake
-    finally:
-        fake.close()
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from modules.whatsapp.tests.fake_server import Call, Wrong
 from modules.whatsapp.tests.fake_waha_contract import Check, matching, wrong_fields
-from modules.whatsapp.tests.fake_waha_server import Call, Wrong
 
 # httpx puts the first five there by itself.
 HEADERS = frozenset(

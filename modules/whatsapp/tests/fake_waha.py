@@ -5,16 +5,16 @@ In a test: `with running(FakeWaha()) as fake`. As a process: `python -m modules.
 
 import argparse
 import base64
-import contextlib
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from modules.whatsapp.tests import fake_waha_hooks as hooks
+from modules.whatsapp.tests.fake_server import Answer, Call, FakeServer, Sent, Wrong, running
 from modules.whatsapp.tests.fake_waha_contract import (
     SHAPES,
     STATUSES,
@@ -25,7 +25,6 @@ from modules.whatsapp.tests.fake_waha_contract import (
     wrong_message,
     wrong_session,
 )
-from modules.whatsapp.tests.fake_waha_server import Answer, Call, FakeServer, Sent, Wrong
 
 API_KEY = "waha-key"
 HMAC_KEY = "waha-hmac-key"
@@ -245,16 +244,6 @@ def bytes_of(sent: Sent) -> bytes:
     """The content of a message's file."""
     assert sent.file is not None
     return base64.b64decode(sent.file["data"])
-
-
-@contextlib.contextmanager
-def running(fake: FakeWaha, port: int = 0) -> Iterator[FakeWaha]:
-    """A fake for the length of a block."""
-    fake.open(port)
-    try:
-        yield fake
-    finally:
-        fake.close()
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from analytics.models import UsageStats
+from core.tests.file_samples import PDF
 from core.tests.support import http_server
 from modules.whatsapp.choices import MessageType
 from modules.whatsapp.models import Media, Message
@@ -17,7 +18,6 @@ from modules.whatsapp.services import messages
 from modules.whatsapp.services.media import Source
 from modules.whatsapp.services.messages import Draft
 from modules.whatsapp.tests.factories import ALICE, connected, fetch_all, reload
-from modules.whatsapp.tests.samples import PDF
 
 Step = Callable[[BaseHTTPRequestHandler], None]
 

@@ -6,9 +6,10 @@ from django.test import Client
 from core import crypto
 from core.ids import uuid7
 from modules.whatsapp.models import Bulk, Contact, InboundEvent, Media, Message, WhatsAppSession
-from modules.whatsapp.tests.admin_support import listing, page, queries, rows, signed_in, text_of
+from modules.whatsapp.tests.admin_support import listing, page, queries, rows, text_of
 from modules.whatsapp.tests.factories import NUMBERS, connected
 from users.tests.factories import make_user
+from users.tests.support import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -19,11 +20,6 @@ QUESTIONS = {
     "bulk": ("pause", "resume", "cancel"),
     "contact": ("opt_in", "opt_out"),
 }
-
-
-@pytest.fixture
-def chief(admin):
-    return signed_in(admin)
 
 
 def one_of_each(user, number=0, **fields):

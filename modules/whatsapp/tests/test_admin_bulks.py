@@ -8,17 +8,12 @@ from modules.whatsapp.choices import MessageType
 from modules.whatsapp.models import Message
 from modules.whatsapp.services import bulks
 from modules.whatsapp.services.messages import Draft
-from modules.whatsapp.tests.admin_support import ids, listing, offered, page, rows, signed_in, text_of
+from modules.whatsapp.tests.admin_support import ids, listing, offered, page, rows, text_of
 from modules.whatsapp.tests.factories import NUMBERS, connected, reload
 
 pytestmark = pytest.mark.django_db
 
 ACTIONS = ("pause", "resume", "cancel")
-
-
-@pytest.fixture
-def chief(admin):
-    return signed_in(admin)
 
 
 @pytest.fixture

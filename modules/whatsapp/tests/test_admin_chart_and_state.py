@@ -9,17 +9,12 @@ from django.utils import timezone
 from modules.whatsapp.admin.state import whatsapp_readings
 from modules.whatsapp.choices import SessionStatus
 from modules.whatsapp.models import InboundEvent, Media, Message, WhatsAppSession
-from modules.whatsapp.tests.admin_support import queries, signed_in, text_of
+from modules.whatsapp.tests.admin_support import queries, text_of
 from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected
 
 pytestmark = pytest.mark.django_db
 
 CHART = "/admin/whatsapp-chart/"
-
-
-@pytest.fixture
-def chief(admin):
-    return signed_in(admin)
 
 
 @pytest.fixture

@@ -5,17 +5,12 @@ from django.utils import timezone
 
 from core.models import AuditEntry
 from modules.whatsapp.models import Contact
-from modules.whatsapp.tests.admin_support import ids, listing, offered, page, rows, signed_in, text_of
+from modules.whatsapp.tests.admin_support import ids, listing, offered, page, rows, text_of
 from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, reload, send
 
 pytestmark = pytest.mark.django_db
 
 BOB = NUMBERS[1]
-
-
-@pytest.fixture
-def chief(admin):
-    return signed_in(admin)
 
 
 @pytest.fixture

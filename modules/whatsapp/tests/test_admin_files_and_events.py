@@ -4,15 +4,10 @@ import pytest
 from django.utils import timezone
 
 from modules.whatsapp.models import InboundEvent, Media
-from modules.whatsapp.tests.admin_support import ids, listing, page, rows, signed_in, text_of
+from modules.whatsapp.tests.admin_support import ids, listing, page, rows, text_of
 from modules.whatsapp.tests.factories import connected
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def chief(admin):
-    return signed_in(admin)
 
 
 class TestFiles:

@@ -9,17 +9,12 @@ from django.utils import timezone
 from modules.whatsapp.admin.timeline import timeline
 from modules.whatsapp.choices import MessageStatus
 from modules.whatsapp.models import Bulk, Media, Message, MessageAttempt
-from modules.whatsapp.tests.admin_support import ids, page, rows, signed_in, text_of
+from modules.whatsapp.tests.admin_support import ids, page, rows, text_of
 from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, send
 
 pytestmark = pytest.mark.django_db
 
 BOB = NUMBERS[1]
-
-
-@pytest.fixture
-def chief(admin):
-    return signed_in(admin)
 
 
 @pytest.fixture

@@ -10,18 +10,13 @@ from core.models import AuditEntry
 from modules.whatsapp.choices import SessionStatus, Wish
 from modules.whatsapp.codes import png
 from modules.whatsapp.models import WhatsAppSession
-from modules.whatsapp.tests.admin_support import ids, listing, offered, page, rows, signed_in, text_of
+from modules.whatsapp.tests.admin_support import ids, listing, offered, page, rows, text_of
 from modules.whatsapp.tests.factories import connected, reload, send
 from users.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
 ACTIONS = ("restart", "log_out", "suspend", "release", "set_pace")
-
-
-@pytest.fixture
-def chief(admin):
-    return signed_in(admin)
 
 
 class TestTheList:

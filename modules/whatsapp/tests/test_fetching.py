@@ -6,9 +6,11 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from django.utils import timezone
 
+from core import files
 from core.exceptions import Invalid
+from core.tests.file_samples import PDF, picture
 from core.tests.support import closed_port, http_server
-from modules.whatsapp import fetching, files
+from modules.whatsapp import fetching
 from modules.whatsapp.choices import MessageType
 from modules.whatsapp.models import Media, Message
 from modules.whatsapp.services import messages
@@ -26,7 +28,6 @@ from modules.whatsapp.tests.file_host import (
     used,
     wanted,
 )
-from modules.whatsapp.tests.samples import PDF, picture
 
 __all__ = ["host"]
 
@@ -232,7 +233,7 @@ class TestTryingAgain:
 
     def test_a_fault_of_ours_is_tried_again_and_told_the_log(self, user, host, monkeypatch, caplog):
         media = wanted(user, host.url)
-        monkeypatch.setattr(files, "store", lambda checked: 1 / 0)
+        monkeypatch.setattr(fetching.files, "store", lambda checked: 1 / 0)
         assert fetched(media) == ("pending", "media_unreachable")
         assert "could not be fetched" in caplog.text
         monkeypatch.undo()

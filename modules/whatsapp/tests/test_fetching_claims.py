@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, connections, transaction
 
-from modules.whatsapp import fetching, files
+from core import files
+from core.tests.file_samples import PDF
+from modules.whatsapp import fetching
 from modules.whatsapp.models import Media
 from modules.whatsapp.tests.factories import connected, fetch_all, reload
 from modules.whatsapp.tests.file_host import fetched, host, later, reply, send_file, wanted
-from modules.whatsapp.tests.samples import PDF
 
 __all__ = ["host"]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from core import crypto
+from core import crypto, files
+from core.tests.file_samples import HIDDEN, PDF, picture
 from core.tests.support import closed_port
-from modules.whatsapp import files
 from modules.whatsapp.models import Media, Message, WhatsAppSession
 from modules.whatsapp.services import hooks as inbox
 from modules.whatsapp.tests import fake_cloud_hooks as cloud_hooks
@@ -18,7 +18,6 @@ from modules.whatsapp.tests.fake_cloud_fixtures import serving
 from modules.whatsapp.tests.fake_waha import HMAC_KEY, FakeWaha, Session, bytes_of
 from modules.whatsapp.tests.fake_waha_kit import CHAT, fake
 from modules.whatsapp.tests.file_host import fetched, host, later, send_file
-from modules.whatsapp.tests.samples import HIDDEN, PDF, picture
 
 __all__ = ["fake", "host"]
 

@@ -1,7 +1,6 @@
 """What time does to messages that wait, and to bulks."""
 
 from datetime import timedelta
-from io import BytesIO
 
 import pytest
 from django.utils import timezone
@@ -10,33 +9,12 @@ from analytics.models import UsageStats
 from events.models import Event
 from modules.whatsapp import housekeeping
 from modules.whatsapp.choices import BulkStatus, MessageStatus, MessageType
-from modules.whatsapp.models import Bulk, Media, Message, WhatsAppSession
-from modules.whatsapp.services import bulks, media, messages
+from modules.whatsapp.models import Bulk, Message, WhatsAppSession
+from modules.whatsapp.services import bulks
 from modules.whatsapp.services.messages import Draft
-from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, reload, send, send_all
-from modules.whatsapp.tests.samples import PDF
+from modules.whatsapp.tests.factories import NUMBERS, aged, connected, reload, send, send_all, send_file, uploaded, used
 
 pytestmark = pytest.mark.django_db
-
-
-def used(user) -> tuple[int, int]:
-    stats = UsageStats.objects.get(user=user)
-    return stats.messages_sent, stats.media_sent
-
-
-def aged(row, **fields: float) -> None:
-    """Move moments of a row into the past, by so many days each."""
-    moved = {name: timezone.now() - timedelta(days=days) for name, days in fields.items()}
-    type(row).objects.filter(pk=row.pk).update(**moved)
-
-
-def uploaded(user) -> Media:
-    return media.upload(user_id=user.pk, kind=MessageType.DOCUMENT, content=BytesIO(PDF), size=len(PDF), filename="a.pdf")
-
-
-def send_file(user, file: Media, **more) -> Message:
-    draft = Draft(MessageType.DOCUMENT, media=file, **more)
-    return messages.send(user_id=user.pk, environment="live", recipient=ALICE, draft=draft)
 
 
 def told(user, kind: str) -> list[dict]:

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TransactionTestCase
 
 from analytics.models import UsageStats
-from events.models import Event
 from modules.whatsapp import inbox
 from modules.whatsapp.gateways import gateway
 from modules.whatsapp.models import Contact, InboundEvent, Media, Message
 from modules.whatsapp.services import contacts, sandbox
-from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, hear_all, reload, send, send_all
+from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, hear_all, reload, send, send_all, told
 from users.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,11 +31,6 @@ def acknowledged(message: Message, status: str, *, event_id: str = "", provider_
     return InboundEvent.objects.create(
         session_id=message.session_id, driver="sandbox", event_id=event_id or f"{message.pk}:{status}", payload=payload
     )
-
-
-def told(user) -> list[str]:
-    found = Event.objects.filter(stream=f"user:{user.pk}", type__startswith="whatsapp.").order_by("seq")
-    return [name.removeprefix("whatsapp.") for name in found.values_list("type", flat=True)]
 
 
 def sent(user) -> Message:

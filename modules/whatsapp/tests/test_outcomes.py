@@ -7,7 +7,6 @@ import pytest
 from django.utils import timezone
 
 from analytics.models import UsageStats
-from events.models import Event
 from modules.whatsapp import claims, outcomes
 from modules.whatsapp.attempting import Outcome
 from modules.whatsapp.gateways.base import GatewayError, Receipt, Verdict
@@ -15,7 +14,7 @@ from modules.whatsapp.models import Bulk, Contact, InboundEvent, Message, Messag
 from modules.whatsapp.sending import recover
 from modules.whatsapp.services import contacts, messages
 from modules.whatsapp.services.sandbox import behave
-from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, hear_all, reload, send, send_all
+from modules.whatsapp.tests.factories import ALICE, NUMBERS, connected, hear_all, reload, send, send_all, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,11 +49,6 @@ def failing(verdict: Verdict, **options: Any) -> GatewayError:
 
 def counted(user) -> int:
     return UsageStats.objects.get(user=user).messages_sent
-
-
-def told(user) -> list[str]:
-    found = Event.objects.filter(stream=f"user:{user.pk}", type__startswith="whatsapp.").order_by("seq")
-    return [name.removeprefix("whatsapp.") for name in found.values_list("type", flat=True)]
 
 
 class TestVerdicts:

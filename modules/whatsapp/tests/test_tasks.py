@@ -6,12 +6,12 @@ from io import BytesIO
 import pytest
 from django.utils import timezone
 
+from core.tests.file_samples import PDF
 from modules.whatsapp import tasks
 from modules.whatsapp.choices import MessageType
 from modules.whatsapp.models import Bulk, InboundEvent, Media, Message
 from modules.whatsapp.services import media, sandbox
 from modules.whatsapp.tests.factories import ALICE, connected, reload, send
-from modules.whatsapp.tests.samples import PDF
 
 pytestmark = pytest.mark.django_db
 

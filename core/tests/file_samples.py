@@ -5,11 +5,7 @@ import struct
 import zipfile
 import zlib
 
-import pytest
 from PIL import ExifTags, Image
-
-from modules.whatsapp import files
-from modules.whatsapp.choices import MessageType
 
 HIDDEN = b"<script>alert(1)</script>"
 PDF = b"%PDF-1.7\n1 0 obj <<>> endobj\n%%EOF\n"
@@ -56,14 +52,6 @@ def archive(folder: str = "word", *, types: str = "<Types/>", more: tuple[str, .
 def box(brand: str) -> bytes:
     """The beginning of a file of the MP4 family."""
     return struct.pack(">I", 24) + b"ftyp" + brand.encode() + b"\x00" * 12 + b"rest"
-
-
-def code(kind: MessageType, content: bytes, filename: str = "") -> str:
-    """Why it is refused."""
-    with pytest.raises(files.FileRefused) as caught:
-        files.check(kind, content, filename)
-    assert caught.value.message
-    return caught.value.code
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

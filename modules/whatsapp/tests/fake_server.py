@@ -1,16 +1,18 @@
-"""The server under the fake WAHA: it reads calls, misbehaves as planned and takes down what was accepted. Nothing of Django."""
+"""The server under the fake gateways: reads calls, misbehaves as planned, takes down what was accepted. Nothing of Django."""
 
 import contextlib
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from modules.whatsapp.tests.fake_cloud_behaviour import Behaviour, Plan, answer, reset
+from modules.whatsapp.tests.fake_behaviour import Behaviour, Plan, answer, reset
 
 
 class Wrong(Exception):
@@ -92,7 +94,7 @@ class Log:
         return sent
 
 
-class FakeServer:
+class FakeServer(ABC):
     """Answers calls with `answer`, which does what is asked under the lock and may raise Wrong."""
 
     def __init__(self, record: str = "") -> None:
@@ -102,9 +104,9 @@ class FakeServer:
         self._closing = threading.Event()
         self._server: _Server | None = None
 
+    @abstractmethod
     def answer(self, call: Call) -> Answer:
         """What a call is answered with."""
-        raise NotImplementedError
 
     def order(self, order: dict[str, Any]) -> Any:
         """What the control endpoint is told, but behaviours."""
@@ -215,6 +217,19 @@ class FakeServer:
         self._closing.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+F = TypeVar("F", bound=FakeServer)
+
+
+@contextlib.contextmanager
+def running(fake: F, port: int = 0) -> Iterator[F]:
+    """A fake for the length of a block."""
+    fake.open(port)
+    try:
+        yield fake
+    finally:
+        fake.close()
 
 
 class _Server(ThreadingHTTPServer):

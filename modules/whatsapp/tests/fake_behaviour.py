@@ -1,4 +1,4 @@
-"""How the fake gateways (this one and WAHA's) misbehave when they are told to."""
+"""How the fake gateways misbehave when they are told to."""
 
 import contextlib
 import socket
