@@ -9,15 +9,7 @@ from django.db import connection
 from analytics.exceptions import DailyMessagesUsedUp
 from core.ids import uuid7
 
-_CONSUME = """
-INSERT INTO analytics_usagestats AS kept
-  (id, user_id, date, messages_sent, media_sent, api_requests, errors, bytes_in, bytes_out, modules)
-SELECT %(id)s, %(user)s, %(date)s, %(messages)s, %(media)s, 0, 0, 0, 0, '{}' WHERE %(messages)s <= %(limit)s
-ON CONFLICT (user_id, date) DO UPDATE SET
-  messages_sent = kept.messages_sent + excluded.messages_sent, media_sent = kept.media_sent + excluded.media_sent
-WHERE kept.messages_sent + excluded.messages_sent <= %(limit)s
-RETURNING messages_sent
-"""
+_CONSUME = "SELECT analytics_consume_messages(%s, %s, %s, %s, %s, %s)"
 _RETURN = """
 UPDATE analytics_usagestats SET messages_sent = greatest(0, messages_sent - %s), media_sent = greatest(0, media_sent - %s)
 WHERE user_id = %s AND date = %s
@@ -44,18 +36,20 @@ def consume_messages(
     now = now or datetime.now(zone)
     # One statement, in the caller's transaction: a savepoint would cost two exchanges more.
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CONSUME,
-            {"id": uuid7(), "user": user_id, "date": now.date(), "messages": messages, "media": media, "limit": limit},
-        )
-        row = cursor.fetchone()
-    if row is None:
-        midnight = datetime.combine(now.date() + timedelta(days=1), time(), zone)
-        # By way of UTC: within one zone Python subtracts the clock's hands, and a day with a change of clocks has 23 or 25 hours.
-        wait = midnight.astimezone(UTC) - now.astimezone(UTC)
-        message = f"The daily limit of {limit} messages is used up; it resets at {midnight.isoformat()}."
-        raise DailyMessagesUsedUp(message, retry_after=wait.total_seconds())
-    return Consumed(now.date(), int(row[0]))
+        cursor.execute(_CONSUME, [uuid7(), user_id, now.date(), messages, media, limit])
+        (total,) = cursor.fetchone()
+    if total is None:
+        raise used_up(limit, now)
+    return Consumed(now.date(), total)
+
+
+def used_up(limit: int, now: datetime) -> DailyMessagesUsedUp:
+    """The refusal, until midnight where `now` is."""
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), now.tzinfo)
+    # By way of UTC: within one zone Python subtracts the clock's hands, and a day with a change of clocks has 23 or 25 hours.
+    wait = midnight.astimezone(UTC) - now.astimezone(UTC)
+    message = f"The daily limit of {limit} messages is used up; it resets at {midnight.isoformat()}."
+    return DailyMessagesUsedUp(message, retry_after=wait.total_seconds())
 
 
 def return_messages(*, user_id: UUID, day: date, messages: int = 1, media: int = 0) -> None:

@@ -6,7 +6,7 @@ import time
 from django.db import transaction
 from redis.exceptions import RedisError
 
-from core.redis import RedisAway, breaker, client
+from core.redis import RedisAway, breaker, client, publish
 
 SWEEP_SECONDS = 1.0
 # What is rung for within this time of another ring is found by the next look.
@@ -34,7 +34,7 @@ class Bell:
             return
         self._rung_at = now
         try:
-            breaker().call(lambda redis: redis.publish(self.channel, b"1"))
+            breaker().call(lambda redis: publish(redis, [(self.channel, b"1")]))
         except RedisAway:
             return
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from django.conf import settings
@@ -62,6 +62,19 @@ class Breaker:
 def breaker() -> Breaker:
     """The process's breaker."""
     return Breaker(settings.REDIS_RETRY_AFTER_SECONDS)
+
+
+def publish(redis: "Redis", messages: Sequence[tuple[str, bytes]]) -> None:
+    """PUBLISH each (channel, message), in one exchange. The client's own ways there take two to three times as long."""
+    pool = redis.connection_pool
+    connection = pool.get_connection()
+    try:
+        packed = connection.pack_commands([("PUBLISH", *message) for message in messages])  # type: ignore[no-untyped-call]
+        connection.send_packed_command(packed)  # type: ignore[no-untyped-call]
+        for _ in messages:
+            connection.read_response()
+    finally:
+        pool.release(connection)
 
 
 def asyncio_client() -> "AsyncRedis":

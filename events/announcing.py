@@ -1,11 +1,13 @@
 """Telling the processes that hold sockets, by Redis pub/sub. A lost announcement costs time, not events: see events.hub."""
 
-from redis import Redis
+import contextlib
 
-from core.redis import RedisAway, breaker
+from core.bell import Bell
+from core.redis import RedisAway, breaker, publish
 
 PREFIX = "atelier:events:"
-BELL = PREFIX + "bell"
+# Rung for the relay when events were committed.
+BELL = Bell("events")
 
 
 def channel(stream: str) -> str:
@@ -18,21 +20,7 @@ def announcement(epoch: str, seq: int, frame: bytes) -> bytes:
     return b"%s %d %s" % (epoch.encode(), seq, frame)
 
 
-def send(messages: list[tuple[str, bytes]], *, bell: bool = False) -> None:
-    """Publish now, in one exchange; with Redis away, nothing: the hubs compare heads, the relay sweeps."""
-
-    def publish(redis: "Redis") -> None:
-        if len(messages) == 1 and not bell:
-            redis.publish(channel(messages[0][0]), messages[0][1])
-            return
-        with redis.pipeline(transaction=False) as pipeline:
-            for stream, message in messages:
-                pipeline.publish(channel(stream), message)
-            if bell:
-                pipeline.publish(BELL, b"1")
-            pipeline.execute()
-
-    try:
-        breaker().call(publish)
-    except RedisAway:
-        return
+def send(messages: list[tuple[str, bytes]]) -> None:
+    """Publish now, in one exchange; with Redis away, nothing: the hubs compare heads."""
+    with contextlib.suppress(RedisAway):
+        breaker().call(lambda redis: publish(redis, [(channel(stream), message) for stream, message in messages]))

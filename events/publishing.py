@@ -9,19 +9,20 @@ wait for each other in a circle; with them streams are locked in several steps, 
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.db import connection
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from core.ids import uuid7_text
 from events import frames
-from events.announcing import announcement, send
+from events.announcing import BELL, announcement, send
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 # What waits in memory for the commit; more is written in between.
 MAX_WAITING_EVENTS = 200
 MAX_WAITING_BYTES = 1024 * 1024
-_PUBLISH = "SELECT places, eras FROM events_publish(%s::uuid[], %s::varchar[], %s::varchar[], %s::text[], %s)"
+_PUBLISH = "SELECT places, eras FROM events_publish(%s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,13 @@ class _Batch:
         self._waiting, self._bytes = [], 0
         ids = [uuid7_text() for _ in found]
         now = timezone.now()
-        streams, kinds = [one.stream for one in found], [one.kind for one in found]
+        rows = [
+            {"id": event_id, "stream": one.stream, "type": one.kind, "payload": orjson.Fragment(one.payload)}
+            for one, event_id in zip(found, ids, strict=True)
+        ]
         with connection.cursor() as cursor:
-            cursor.execute(_PUBLISH, [ids, streams, kinds, [one.payload.decode() for one in found], now])
+            # One parameter: the driver takes longer over four arrays than all of the rest.
+            cursor.execute(_PUBLISH, [orjson.dumps(rows).decode(), now])
             seqs, epochs = cursor.fetchone()
         for one, event_id, seq, epoch in zip(found, ids, seqs, epochs, strict=True):
             one._place = Position(epoch, seq)
@@ -101,7 +106,8 @@ class _Batch:
 
     def __call__(self) -> None:
         """Tell the processes that hold sockets, and the relay."""
-        send(self._announcements, bell=True)
+        send(self._announcements)
+        BELL.ring()
 
 
 def publish(event: Any, *, stream: str) -> Published:

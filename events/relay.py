@@ -6,19 +6,17 @@ relays share the work: each skips the rows that another holds. An event that can
 stays in its row and is tried again each minute.
 """
 
-import contextlib
 import logging
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import cache
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils.module_loading import import_string
-from redis.exceptions import RedisError
 
-from core.redis import client
+from core.bell import SWEEP_SECONDS
+from core.dispatcher import Worker
 from core.registry import domain_apps
 from events.announcing import BELL
 from events.models import PendingEvent
@@ -26,7 +24,6 @@ from events.selectors import StoredEvent
 
 log = logging.getLogger(__name__)
 BATCH = 500
-SWEEP_SECONDS = 1.0
 # A batch that failed so often in a row is taken apart.
 TRIES_TOGETHER = 3
 ASIDE_SECONDS = 60.0
@@ -66,37 +63,24 @@ def relay_once(limit: int = BATCH, *, skip: Collection[UUID] = (), only: UUID | 
     return len(events)
 
 
-class Relay:
+class Relay(Worker):
     """The loop of the relay process."""
 
+    bell = BELL
+    name = "relay"
+
     def __init__(self) -> None:
-        self.stopping = threading.Event()
+        super().__init__()
         self._failed = 0
         self._aside: dict[UUID, float] = {}
 
-    def run(self) -> None:
-        """Relay until `stopping` is set; an outage of PostgreSQL or Redis is waited out."""
-        while not self.stopping.is_set():
-            try:
-                with _bell() as wait:
-                    while not self.stopping.is_set():
-                        self._drain()
-                        wait()
-            except (RedisError, OSError) as error:
-                log.warning("Redis is away (%s); looking for events each second", type(error).__name__)
-                self._drain()
-                self.stopping.wait(SWEEP_SECONDS)
-
-    def stop(self) -> None:
-        """End `run` soon."""
-        self.stopping.set()
-
-    def _drain(self) -> None:
+    def turn(self) -> None:
+        """Hand over what is pending."""
         try:
             while not self.stopping.is_set() and relay_once(skip=self._set_aside()):
                 self._failed = 0
-        except (OperationalError, InterfaceError) as error:
-            log.warning("PostgreSQL is away (%s); the relay tries again", type(error).__name__)
+        except (OperationalError, InterfaceError):
+            raise
         except Exception:
             log.exception("A consumer of events failed; the relay tries again")
             self._failed += 1
@@ -104,8 +88,6 @@ class Relay:
                 self._failed = 0
                 self._one_by_one()
             self.stopping.wait(SWEEP_SECONDS)
-        finally:
-            close_old_connections()
 
     def _set_aside(self) -> list[UUID]:
         """The events that are not to be tried yet."""
@@ -116,39 +98,21 @@ class Relay:
     def _one_by_one(self) -> None:
         """Hand over each event of a batch alone, and set aside those that fail; none when all do."""
         failed: list[UUID] = []
-        try:
-            waiting = PendingEvent.objects.exclude(event_id__in=self._set_aside()).order_by("event_id")
-            for event_id in list(waiting.values_list("event_id", flat=True)[:BATCH]):
-                if self.stopping.is_set() or len(self._aside) >= MAX_ASIDE:
-                    return
-                if len(failed) == MAX_FAILURES:
-                    for one in failed:
-                        del self._aside[one]
-                    return
-                try:
-                    relay_once(1, only=event_id)
-                except (OperationalError, InterfaceError):
-                    raise
-                except Exception:
-                    log.exception("Event %s could not be handed over; it is tried again in a minute", event_id)
-                    self._aside[event_id] = time.monotonic() + ASIDE_SECONDS
-                    failed.append(event_id)
-                else:
-                    failed = []
-        except (OperationalError, InterfaceError) as error:
-            log.warning("PostgreSQL is away (%s); the relay tries again", type(error).__name__)
-
-
-@contextlib.contextmanager
-def _bell() -> Iterator[Callable[[], object]]:
-    """A function that waits until something was announced, or for a second."""
-    with client().pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
-        pubsub.subscribe(BELL)
-
-        def wait() -> None:
-            if pubsub.get_message(timeout=SWEEP_SECONDS) is not None:
-                # What rang meanwhile is answered by the same look.
-                while pubsub.get_message(timeout=0) is not None:
-                    continue
-
-        yield wait
+        waiting = PendingEvent.objects.exclude(event_id__in=self._set_aside()).order_by("event_id")
+        for event_id in list(waiting.values_list("event_id", flat=True)[:BATCH]):
+            if self.stopping.is_set() or len(self._aside) >= MAX_ASIDE:
+                return
+            if len(failed) == MAX_FAILURES:
+                for one in failed:
+                    del self._aside[one]
+                return
+            try:
+                relay_once(1, only=event_id)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:
+                log.exception("Event %s could not be handed over; it is tried again in a minute", event_id)
+                self._aside[event_id] = time.monotonic() + ASIDE_SECONDS
+                failed.append(event_id)
+            else:
+                failed = []

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.v1.auth import serializers as shapes
-from api.v1.auth.views import parsed, sign_in_body
-from api.views import APIView, GenericViewSet
+from api.v1.auth.views import sign_in_body
+from api.views import APIView, GenericViewSet, parsed
 from core.exceptions import NotFound
 from core.permissions import HasScope, IsActiveUser, IsAdminUser
 from users import services

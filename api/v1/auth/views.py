@@ -6,10 +6,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 
 from api.v1.auth import serializers as shapes
-from api.views import APIView
+from api.views import APIView, parsed
 from core.exceptions import NotAuthenticated
 from core.parsers import UploadParser
 from core.permissions import HasScope, IsActiveUser, IsNotGuest
@@ -18,14 +17,6 @@ from users.models import User
 from users.services.sessions import SignIn
 
 LETTER_SENT = {"detail": "If the address can be used, a letter is on its way."}
-
-
-def parsed(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The validated body. Raises ValidationError."""
-    serializer = kind(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    data: dict[str, Any] = serializer.validated_data
-    return data
 
 
 def sign_in_body(result: SignIn) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from api.plain import PlainModelSerializer
 from api.v1.whatsapp.fields import PhoneNumberField, TextField
 from core.files import FileKind
 from modules.whatsapp.choices import MessageStatus, OptOutSource
@@ -15,14 +16,14 @@ from modules.whatsapp.models.message import MAX_CAPTION, MAX_TEXT
 from modules.whatsapp.services.bulks import MAX_RECIPIENTS
 
 
-class WhatsAppMediaSerializer(serializers.ModelSerializer[Media]):
+class WhatsAppMediaSerializer(PlainModelSerializer):
     class Meta:
         model = Media
         fields = ("id", "kind", "status", "error_code", "filename", "mime_type", "size", "sha256", "created_at")
         read_only_fields = fields
 
 
-class WhatsAppMessageSerializer(serializers.ModelSerializer[Message]):
+class WhatsAppMessageSerializer(PlainModelSerializer):
     media = WhatsAppMediaSerializer(read_only=True, allow_null=True)
     bulk = serializers.UUIDField(source="bulk_id", read_only=True, allow_null=True)
     template = serializers.DictField(read_only=True, allow_null=True)
@@ -57,7 +58,7 @@ class WhatsAppMessageSerializer(serializers.ModelSerializer[Message]):
         read_only_fields = fields
 
 
-class WhatsAppMessageAttemptSerializer(serializers.ModelSerializer[MessageAttempt]):
+class WhatsAppMessageAttemptSerializer(PlainModelSerializer):
     class Meta:
         model = MessageAttempt
         fields = ("number", "started_at", "duration_ms", "error_code", "error_message")

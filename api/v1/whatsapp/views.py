@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from api.v1.whatsapp import serializers as shapes
 from api.v1.whatsapp.filters import MessageFilter
-from api.views import APIView, GenericViewSet
+from api.views import APIView, GenericViewSet, parsed
 from core.exceptions import Invalid
 from core.pagination import KeysetPagination
 from core.parsers import JSONParser, UploadParser
@@ -101,7 +101,7 @@ class SendTextView(_SendView):
         """Queue a text, or schedule it with `send_at`. 202 says that it will be sent; what becomes of it comes as events
         (`whatsapp.message.sent`, `.delivered`, `.read`, `.failed`). Messages to one recipient keep their order.
         """
-        data = _parsed(shapes.WhatsAppSendTextSerializer, request)
+        data = parsed(shapes.WhatsAppSendTextSerializer, request)
         return self.accepted(data.pop("recipient"), Draft(MessageType.TEXT, **data))
 
 
@@ -113,7 +113,7 @@ class SendTemplateView(_SendView):
     )
     def post(self, request: Request) -> Response:
         """Queue a template message: what the Cloud API takes when the recipient has not written for a day."""
-        data = _parsed(shapes.WhatsAppSendTemplateSerializer, request)
+        data = parsed(shapes.WhatsAppSendTemplateSerializer, request)
         return self.accepted(data.pop("recipient"), Draft(MessageType.TEMPLATE, **data))
 
 
@@ -132,7 +132,7 @@ class SendMediaView(_SendView):
         """Queue an image, video, audio or document: from a URL, which is fetched and checked here, a file kept before, or
         uploaded with the call. It is told by its content, whatever its name says.
         """
-        data = _parsed(shapes.WhatsAppSendMediaSerializer, request)
+        data = parsed(shapes.WhatsAppSendMediaSerializer, request)
         kind, caption, recipient = MessageType(data.pop("message_type")), data.pop("caption", ""), data.pop("recipient")
         source = self._source(kind, data.pop("media"), data.pop("filename", ""))
         return self.accepted(recipient, Draft(kind, caption, media=source, **data))
@@ -158,7 +158,7 @@ class CheckNumberView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Whether a number has WhatsApp, as the session's gateway says."""
-        number = _parsed(shapes.WhatsAppRecipientSerializer, request)["recipient"]
+        number = parsed(shapes.WhatsAppRecipientSerializer, request)["recipient"]
         found, is_sandbox = contacts.check_number(
             user_id=self.principal.user_id, environment=self.principal.environment, number=number
         )
@@ -180,9 +180,3 @@ def kept_media(user_id: UUID, media_id: UUID, field: str, kind: MessageType | No
     if kind is not None and media.kind != kind:
         raise Invalid.field(field, f"This file was kept as {media.kind}.", "wrong_kind")
     return media
-
-
-def _parsed(kind: Any, request: Request) -> dict[str, Any]:
-    serializer = kind(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)

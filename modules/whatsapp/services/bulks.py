@@ -18,10 +18,19 @@ from modules.whatsapp.attempting import window_open
 from modules.whatsapp.choices import MEDIA_TYPES, BulkStatus, MessageStatus, MessageType
 from modules.whatsapp.exceptions import BulkFinished, RecipientOptedOut, WindowClosed
 from modules.whatsapp.gateways import gateway
-from modules.whatsapp.models import Bulk, Contact, Message, WhatsAppSession
+from modules.whatsapp.models import Bulk, Contact, Message
 from modules.whatsapp.optouts import cancel as take_back
 from modules.whatsapp.outcomes import CANCELLED_CODE, finish_bulks
-from modules.whatsapp.services.messages import Draft, build, check_draft, check_time, is_counted, sending_session, zone_of
+from modules.whatsapp.services.messages import (
+    Draft,
+    SendingSession,
+    build,
+    check_draft,
+    check_time,
+    is_counted,
+    sending_session,
+    zone_of,
+)
 from users.models import User
 
 MAX_RECIPIENTS = 10_000
@@ -47,7 +56,7 @@ def send_bulk(*, user_id: UUID, environment: str, recipients: Sequence[str], dra
         day = _count(session, draft, len(accepted))
         bulk: Bulk = Bulk.objects.create(
             user_id=user_id,
-            session=session,
+            session_id=session.id,
             name=name,
             accepted=len(accepted),
             rejected_count=len(rejected),
@@ -61,7 +70,7 @@ def send_bulk(*, user_id: UUID, environment: str, recipients: Sequence[str], dra
     return bulk
 
 
-def _count(session: Any, draft: Draft, messages: int) -> date | None:
+def _count(session: SendingSession, draft: Draft, messages: int) -> date | None:
     """Count them against the daily limit, all or none; the day. Raises analytics.exceptions.DailyMessagesUsedUp."""
     if not is_counted(session):
         return None
@@ -140,10 +149,10 @@ def _numbers(recipients: Sequence[str]) -> tuple[list[tuple[int, str]], list[dic
 
 
 def _allowed(
-    session: WhatsAppSession, accepted: Sequence[tuple[int, str]], draft: Draft
+    session: SendingSession, accepted: Sequence[tuple[int, str]], draft: Draft
 ) -> tuple[list[tuple[int, str]], list[dict[str, Any]]]:
     """Those that did not opt out and, where there is such a rule, wrote within the last day."""
-    contacts = Contact.objects.filter(session=session, phone_number__in=[number for _, number in accepted])
+    contacts = Contact.objects.filter(session_id=session.id, phone_number__in=[number for _, number in accepted])
     known = {phone: (out, last) for phone, out, last in contacts.values_list("phone_number", "opted_out_at", "last_inbound_at")}
     windowed = gateway(session.driver).capabilities.window and draft.kind != MessageType.TEMPLATE
     kept, rejected = [], []

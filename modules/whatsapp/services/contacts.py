@@ -48,7 +48,7 @@ def check_number(*, user_id: UUID, environment: str, number: str) -> tuple[Numbe
 
     Raises SessionMissing, SessionSuspended, NotSupported, GatewayAway.
     """
-    session = sending_session(user_id, environment)
+    session = WhatsAppSession.objects.get(pk=sending_session(user_id, environment).id)
     driver = gateway(session.driver)
     if not driver.capabilities.number_check:
         raise NotSupported("This driver cannot check numbers.")

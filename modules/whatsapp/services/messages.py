@@ -7,21 +7,21 @@ import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from analytics.services import consume_messages
+from analytics.services import consume_messages, used_up
 from core import audit
-from core.db.inserting import insert
 from core.exceptions import Invalid
 from core.ids import uuid7
 from modules.whatsapp import bell, telling
 from modules.whatsapp.attempting import window_open
-from modules.whatsapp.choices import MEDIA_TYPES, RETRYABLE, Environment, MediaStatus, MessageStatus, MessageType, Wish
+from modules.whatsapp.choices import MEDIA_TYPES, RETRYABLE, Driver, Environment, MediaStatus, MessageStatus, MessageType, Wish
 from modules.whatsapp.exceptions import (
     MediaGone,
     MessageNotCancellable,
@@ -40,17 +40,29 @@ from modules.whatsapp.services.media import Source, discard, keep, prepare
 from users.models import User
 
 MAX_AHEAD = timedelta(days=366)
-_SESSION_FIELDS = ("id", "user_id", "environment", "driver", "wish", "is_suspended")
-# Once for each message: by the ORM, building it takes as long as all the rest of accepting one.
-_SENDING_SESSION = """
-SELECT s.id, s.user_id, s.environment, s.driver, s.wish, s.is_suspended, u.max_messages_per_day, coalesce(p.time_zone, 'UTC'),
-       c.opted_out_at IS NOT NULL, c.last_inbound_at
-FROM whatsapp_whatsappsession s
-JOIN users_user u ON u.id = s.user_id
-LEFT JOIN users_userprofile p ON p.user_id = u.id
-LEFT JOIN whatsapp_contact c ON c.session_id = s.id AND c.phone_number = %s
-WHERE s.user_id = %s AND s.environment = %s
-"""
+# Functions of the database keep their plans, and one exchange is less than two.
+_SENDING_SESSION = "SELECT * FROM whatsapp_sending_session(%s, %s, %s)"
+_QUEUE = "SELECT whatsapp_queue_message(%s, %s, %s, %s)"
+
+
+class SendingSession(NamedTuple):
+    """What accepting a message asks of a session, its owner and whom it goes to; `daily_limit` is in messages."""
+
+    id: UUID
+    user_id: UUID
+    environment: str
+    driver: str
+    wish: str
+    is_suspended: bool
+    daily_limit: int
+    zone: str
+    opted_out: bool
+    last_inbound_at: datetime | None
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether nothing leaves the house."""
+        return self.driver == Driver.SANDBOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +105,25 @@ def _accept(user_id: UUID, environment: str, recipient: str, draft: Draft) -> Me
         if isinstance(draft.media, Media) and draft.media._state.adding:
             keep(draft.media)
         message = build(session, recipient, draft, day=now.date() if is_counted(session) else None)
-        insert(message)
-        # Last: an account's other messages wait for this from here to the commit.
-        if is_counted(session):
-            media = int(draft.kind in MEDIA_TYPES)
-            consume_messages(user_id=user_id, limit=session.daily_limit, media=media, zone=zone, now=now)
         telling.message_queued(message)
         bell.MESSAGES.ring_after_commit()
+        # Last: an account's other messages wait for this from here to the commit.
+        if not _queue(message, session.daily_limit):
+            raise used_up(session.daily_limit, now)
     return message
 
 
-def _session_for(user_id: UUID, environment: str, recipient: str, draft: Draft) -> Any:
+def _queue(message: Message, limit: int) -> bool:
+    """Insert a message and count it where it counts; False when the limit of its day is used up, and all is to be rolled back."""
+    row = orjson.dumps({field.column: getattr(message, field.attname) for field in Message._meta.concrete_fields})
+    with connection.cursor() as cursor:
+        cursor.execute(_QUEUE, [row.decode(), uuid7(), int(message.message_type in MEDIA_TYPES), limit])
+        queued: bool = cursor.fetchone()[0]
+    message._state.adding = False
+    return queued
+
+
+def _session_for(user_id: UUID, environment: str, recipient: str, draft: Draft) -> SendingSession:
     """The session that this goes by to them. Raises what `send` does."""
     session = sending_session(user_id, environment, recipient)
     check_draft(session, draft)
@@ -115,25 +135,20 @@ def _session_for(user_id: UUID, environment: str, recipient: str, draft: Draft) 
     return session
 
 
-def sending_session(user_id: UUID, environment: str, recipient: str = "") -> Any:
-    """The session that messages go by, with what accepting one asks of it: `daily_limit`, `zone`, `opted_out`,
-    `last_inbound_at`; the rest of it is fetched when it is asked for.
-
-    Raises SessionMissing, SessionSuspended.
-    """
+def sending_session(user_id: UUID, environment: str, recipient: str = "") -> SendingSession:
+    """The session that messages go by. Raises SessionMissing, SessionSuspended."""
     with connection.cursor() as cursor:
         cursor.execute(_SENDING_SESSION, [recipient, user_id, environment])
         row = cursor.fetchone()
-    session: Any = WhatsAppSession.from_db(connection.alias, _SESSION_FIELDS, row[: len(_SESSION_FIELDS)]) if row else None
+    session = SendingSession(*row) if row else None
     if session is None or (session.wish != Wish.CONNECTED and not session.is_suspended):
         raise SessionMissing
     if session.is_suspended:
         raise SessionSuspended
-    session.daily_limit, session.zone, session.opted_out, session.last_inbound_at = row[len(_SESSION_FIELDS) :]
     return session
 
 
-def is_counted(session: WhatsAppSession) -> bool:
+def is_counted(session: SendingSession) -> bool:
     """Whether its messages count against the daily limit: those of test keys reach nobody and are counted nowhere."""
     return session.environment != Environment.TEST
 
@@ -157,7 +172,7 @@ def check_time(send_at: datetime | None) -> None:
         raise Invalid.field("send_at", "At most a year ahead.", "out_of_range")
 
 
-def check_draft(session: WhatsAppSession, draft: Draft) -> None:
+def check_draft(session: SendingSession, draft: Draft) -> None:
     """Whether the session's driver can send this at all. Raises NotSupported, MediaGone."""
     if draft.kind == MessageType.TEMPLATE and not gateway(session.driver).capabilities.templates:
         raise NotSupported(f"The driver {session.driver} has no templates.")
@@ -165,7 +180,9 @@ def check_draft(session: WhatsAppSession, draft: Draft) -> None:
         raise MediaGone
 
 
-def build(session: WhatsAppSession, recipient: str, draft: Draft, *, day: Any, bulk_id: UUID | None = None) -> Message:
+def build(
+    session: SendingSession | WhatsAppSession, recipient: str, draft: Draft, *, day: Any, bulk_id: UUID | None = None
+) -> Message:
     """A message as it is queued; not saved."""
     now = timezone.now()
     key = uuid7()
@@ -173,7 +190,7 @@ def build(session: WhatsAppSession, recipient: str, draft: Draft, *, day: Any, b
     return Message(
         id=key,
         user_id=session.user_id,
-        session=session,
+        session_id=session.id,
         bulk_id=bulk_id,
         recipient=recipient,
         message_type=draft.kind,
