@@ -13,7 +13,8 @@ class DomainAppConfig(AppConfig):
     `urlconf` is the import path of its URL patterns under `/api/v1/`; `beat_schedule` its Celery beat entries. `stream_kinds` are
     the import paths of the kinds of event stream it owns; `event_consumers` those of functions that take committed events, at
     least once and in the transaction that marks them taken (events.relay). `loops` are those of classes that the relay process
-    runs (core.registry.Loop); `tour` that of a function that shows the app at work in `make tour`, with all of its scopes.
+    runs (core.registry.Loop); `socket_commands` those of functions that carry out what clients say on the socket, by its name
+    (core.socket_commands.Handler); `tour` that of a function that shows the app at work in `make tour`, with all of its scopes.
     A product module that is switched off is not installed, so none of these exist for it.
     """
 
@@ -26,6 +27,7 @@ class DomainAppConfig(AppConfig):
     stream_kinds: ClassVar[tuple[str, ...]] = ()
     event_consumers: ClassVar[tuple[str, ...]] = ()
     loops: ClassVar[tuple[str, ...]] = ()
+    socket_commands: ClassVar[Mapping[str, str]] = {}
     tour: ClassVar[str] = ""
 
 

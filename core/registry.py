@@ -8,6 +8,7 @@ from django.apps import apps
 from django.utils.module_loading import import_string
 
 from core.apps import DomainAppConfig
+from core.socket_commands import Handler
 
 
 class Loop(Protocol):
@@ -47,6 +48,11 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
 def loops() -> list[type[Loop]]:
     """Every declared loop of the relay process."""
     return [import_string(path) for config in domain_apps() for path in config.loops]
+
+
+def socket_commands() -> dict[str, Handler]:
+    """Every declared command of the socket."""
+    return {name: import_string(path) for config in domain_apps() for name, path in config.socket_commands.items()}
 
 
 def tours() -> list[Callable[..., None]]:

@@ -27,7 +27,8 @@ class StreamKind:
 
     `may_follow(principal, id)` decides at subscription and again whenever something about the caller changes; what it depends on
     announces its changes with `core.principals.announce_change`. `followers(id)` are the users whose webhooks get its events.
-    A key needs `scope` besides `events:read`, when one is named.
+    `earliest(principal, id)` is the position up to which the past is not the caller's to see, when there is such a thing. A key
+    needs `scope` besides `events:read`, when one is named.
     """
 
     name: str
@@ -35,6 +36,7 @@ class StreamKind:
     may_follow: Callable[[Principal, str], bool]
     followers: Callable[[str], Collection[UUID]]
     scope: str | None = None
+    earliest: Callable[[Principal, str], int] | None = None
 
 
 @cache
@@ -60,6 +62,12 @@ def check_may_follow(principal: Principal, name: str) -> None:
         raise StreamNotFound
     if not kind.may_follow(principal, identifier):
         raise StreamNotFound
+
+
+def earliest(principal: Principal, name: str) -> int:
+    """The position up to which the stream's past is not the caller's to see; 0 where all of it is. May read the database."""
+    kind, identifier = parse(name)
+    return 0 if kind.earliest is None else kind.earliest(principal, identifier)
 
 
 def followers(name: str) -> Collection[UUID]:

@@ -1,16 +1,18 @@
-"""What a client may say, one frame a command: auth, sub, unsub, ping.
+"""What a client may say, one frame a command: auth, sub, unsub, ping, and what the installed apps declare.
 
 Each command has an `id` of the client's choosing that its answer repeats. What is wrong with a command is answered; what is
 wrong with a frame ends the connection with 4400.
 """
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import DatabaseError
 
 from api.realtime import credentials
+from api.realtime.batches import Batches
 from api.realtime.choices import (
     MAX_FRAME_BYTES,
     MAX_STREAMS,
@@ -19,12 +21,13 @@ from api.realtime.choices import (
     Close,
 )
 from api.realtime.connection import Connection
-from core.exceptions import DomainError
+from core.exceptions import DomainError, LimitExceeded, Unavailable
 from core.principals import Principal, Refusal
+from core.socket_commands import Call
 from events.hub import Feed, Recovery
 from events.hub.hub import RECOVER_BYTES
 from events.selectors import StoredEvent
-from events.streams import check_may_follow
+from events.streams import check_may_follow, earliest
 
 if TYPE_CHECKING:
     from api.realtime.server import Realtime
@@ -102,9 +105,31 @@ async def run(realtime: "Realtime", connection: Connection, command: dict[str, A
         _unsubscribe(realtime, connection, command)
     elif kind == "auth":
         return await authenticate(realtime, connection, command)
+    elif (batches := realtime.batches.get(kind)) is not None:
+        await _carry_out(batches, connection, command)
     else:
         connection.fail(number, "unknown_command", "There is no such command.")
     return True
+
+
+async def _carry_out(batches: Batches, connection: Connection, command: dict[str, Any]) -> None:
+    """A command of an app. It is answered when what it did is committed."""
+    principal, number = connection.principal, command.get("id")
+    if principal is None:
+        return
+    outcome = await batches.submit(Call(principal, connection.address, command))
+    if isinstance(outcome, DomainError):
+        retry_ms = None if outcome.retry_after is None else int(outcome.retry_after * 1000) + 1
+        connection.fail(
+            number,
+            outcome.stable_code,
+            outcome.message,
+            temporary=isinstance(outcome, LimitExceeded | Unavailable),
+            retry_ms=retry_ms,
+            details=[{"field": one.field, "code": one.code, "message": one.message} for one in outcome.details],
+        )
+    else:
+        connection.send({"id": number, "ok": True, "d": outcome})
 
 
 def _unsubscribe(realtime: "Realtime", connection: Connection, command: dict[str, Any]) -> None:
@@ -133,15 +158,18 @@ def _wanted(command: dict[str, Any]) -> dict[str, tuple[int | None, str | None]]
     return wanted
 
 
-def _allowed(principal: Principal, names: list[str]) -> dict[str, str]:
-    """The names the caller may not follow, each with the error's code."""
+def _rights(principal: Principal, wanted: Mapping[str, int | None]) -> tuple[dict[str, str], set[str]]:
+    """The names the caller may not follow, each with the error's code, and those whose asked past is not the caller's to see."""
     refused: dict[str, str] = {}
-    for name in names:
+    hidden: set[str] = set()
+    for name, since in wanted.items():
         try:
             check_may_follow(principal, name)
+            if since is not None and since < earliest(principal, name):
+                hidden.add(name)
         except DomainError as error:
             refused[name] = error.stable_code
-    return refused
+    return refused, hidden
 
 
 async def _subscribe(realtime: "Realtime", connection: Connection, command: dict[str, Any]) -> None:
@@ -154,12 +182,14 @@ async def _subscribe(realtime: "Realtime", connection: Connection, command: dict
         connection.fail(number, "too_many_streams", f"A connection follows {MAX_STREAMS} streams at most.")
         return
     try:
-        refused = await realtime.threads.run(lambda: _allowed(principal, list(wanted)))
+        asked = {name: since for name, (since, _) in wanted.items()}
+        refused, hidden = await realtime.threads.run(lambda: _rights(principal, asked))
         feeds: dict[str, tuple[Feed, list[StoredEvent] | None]] = {}
         for name, (since, epoch) in wanted.items():
             if name not in refused:
                 feed = await realtime.hub.open(name)
-                feeds[name] = feed, await realtime.hub.recover(feed, since, epoch) if since is not None else None
+                may_recover = since is not None and name not in hidden
+                feeds[name] = feed, await realtime.hub.recover(feed, since or 0, epoch) if may_recover else None
     except DatabaseError:
         connection.fail(number, "unavailable", "Not possible right now.", temporary=True, retry_ms=1000)
         return

@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -78,11 +79,22 @@ class Connection:
         """The same with JSON already; larger than the queue's bound only when the peer reads."""
         self.deliver(Frame(text, -1))
 
-    def fail(self, number: Any, code: str, message: str, *, temporary: bool = False, retry_ms: int | None = None) -> None:
-        """Answer a command with an error."""
+    def fail(
+        self,
+        number: Any,
+        code: str,
+        message: str,
+        *,
+        temporary: bool = False,
+        retry_ms: int | None = None,
+        details: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        """Answer a command with an error; `details` name the fields."""
         error: dict[str, Any] = {"code": code, "message": message, "temporary": temporary}
         if retry_ms is not None:
             error["retry_ms"] = retry_ms
+        if details:
+            error["details"] = details
         self.send({"id": number, "ok": False, "err": error})
 
     def close(self, code: Close, reason: str = "") -> None:

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from api.realtime import commands
+from api.realtime.batches import Batches
 from api.realtime.choices import AUTH_SECONDS, Close
 from api.realtime.connection import Connection
 from api.realtime.polling import Polling
 from api.realtime.presence import Presence
 from api.realtime.protocol import protocol_of
-from core import principal_listener
+from core import principal_listener, registry
 from core.addresses import address_of
 from events.hub import Hub
 from events.hub.background import Tasks
@@ -37,6 +38,7 @@ class Realtime:
         self.threads: Threads
         self.hub: Hub
         self.presence: Presence
+        self.batches: dict[str, Batches] = {}
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one connection, or the life of the process."""
@@ -53,6 +55,7 @@ class Realtime:
         self.threads = Threads(DATABASE_THREADS)
         self.hub = Hub(self.threads)
         self.presence = Presence(self)
+        self.batches = {name: Batches(self.threads, self.tasks, handler) for name, handler in registry.socket_commands().items()}
         self._polling = Polling(self._rest, self.hub, self.threads)
         self.hub.start()
         principal_listener.observe(lambda kind, identifier: _call(loop, self.presence.changed, kind, identifier))

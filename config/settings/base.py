@@ -4,6 +4,7 @@ from pathlib import Path
 
 from config.settings.components.auth import *  # noqa: F403
 from config.settings.components.celery import *  # noqa: F403
+from config.settings.components.chat import *  # noqa: F403
 from config.settings.components.database import *  # noqa: F403
 from config.settings.components.events import *  # noqa: F403
 from config.settings.components.limits import *  # noqa: F403

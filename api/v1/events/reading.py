@@ -67,15 +67,17 @@ class Page:
         ]
 
 
-def read(asked: Position) -> Page:
-    """The page, in two queries; in one when only the position is asked for or there is nothing newer."""
+def read(asked: Position, earliest: int = 0) -> Page:
+    """The page, in two queries; in one when only the position is asked for or there is nothing newer. What lies before `earliest`
+    is not the caller's to see.
+    """
     head = selectors.head(asked.stream)
     lost = Page(asked.stream, head, recovered=False)
     if asked.epoch not in (None, head.epoch):
         return lost
     if asked.since is None or asked.since == head.seq:
         return Page(asked.stream, head)
-    if asked.since > head.seq:
+    if asked.since > head.seq or asked.since < earliest:
         return lost
     until = min(head.seq, asked.since + asked.limit)
     found = selectors.after(asked.stream, asked.since, until=until, limit=asked.limit)

@@ -50,7 +50,7 @@ class EventListView(APIView):
 
     def _look(self, asked: Position) -> Page:
         streams.check_may_follow(self.principal, asked.stream)
-        return read(asked)
+        return read(asked, streams.earliest(self.principal, asked.stream) if asked.since is not None else 0)
 
     def _look_again(self, asked: Position) -> Page:
         """Who waits may have lost the key, the session or the right meanwhile. Raises NotAuthenticated or StreamNotFound."""

@@ -1,0 +1,71 @@
+"""Commands of one kind that arrive together are carried out together: one transaction and one exchange serve many.
+
+What arrives while one batch is under way is the next one, so a single command waits for nobody and many share the cost.
+"""
+
+import asyncio
+import logging
+from collections import deque
+
+from django.db import InterfaceError, OperationalError
+
+from core.exceptions import DomainError, Unavailable
+from core.socket_commands import Call, Handler, Outcome
+from events.hub.background import Tasks
+from events.hub.threads import Threads
+
+log = logging.getLogger(__name__)
+MAX_BATCH = 64
+# A batch that has to wait for a lock does not hold up the next one.
+AT_ONCE = 2
+_FAILED = DomainError("Something went wrong on our side.", code="internal_error")
+
+
+class Batches:
+    """The calls of one command."""
+
+    def __init__(self, threads: Threads, tasks: Tasks, handler: Handler) -> None:
+        self._threads = threads
+        self._tasks = tasks
+        self._handler = handler
+        self._waiting: deque[tuple[Call, asyncio.Future[Outcome]]] = deque()
+        self._under_way = 0
+
+    async def submit(self, call: Call) -> Outcome:
+        """What becomes of it."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((call, future))
+        if self._under_way < AT_ONCE:
+            self._under_way += 1
+            self._tasks.spawn(self._work())
+        return await future
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+                calls = [call for call, _ in batch]
+                outcomes = await self._threads.run(lambda calls=calls: _carry_out(self._handler, calls))  # type: ignore[misc]
+                for (_, future), outcome in zip(batch, outcomes, strict=True):
+                    # Who left does not wait any more.
+                    if not future.done():
+                        future.set_result(outcome)
+        finally:
+            self._under_way -= 1
+
+
+def _carry_out(handler: Handler, calls: list[Call]) -> list[Outcome]:
+    """Together; one by one when that fails for another reason than an outage, so that one call harms itself only."""
+    try:
+        return list(handler(calls))
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Commands could not be carried out (%s)", type(error).__name__)
+        return [Unavailable(retry_after=1.0)] * len(calls)
+    except DomainError as error:
+        if len(calls) == 1:
+            return [error]
+    except Exception:
+        log.exception("A command failed")
+        if len(calls) == 1:
+            return [_FAILED]
+    return [outcome for call in calls for outcome in _carry_out(handler, [call])]

@@ -1,0 +1,1 @@
+"""Chat over REST, and its commands on the socket."""

@@ -1,0 +1,5 @@
+"""Routes of messages."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""Routes of rooms."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

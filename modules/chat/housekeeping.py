@@ -1,0 +1,1 @@
+"""Keeping chat small: rows of deleted rooms, messages past their room's retention, files that were never sent."""

@@ -1,0 +1,11 @@
+"""Periodic work of chat."""
+
+from celery import shared_task
+
+from modules.chat import housekeeping
+
+
+@shared_task
+def purge() -> dict[str, int]:
+    """Delete what is past its time; how many rows of each sort."""
+    return housekeeping.purge()

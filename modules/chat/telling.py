@@ -1,0 +1,49 @@
+"""Publishing what happened to rooms and their members, on the room's stream and on those of the people it concerns."""
+
+from uuid import UUID
+
+from core.principals import announce_change
+from events import publish
+from events.publishing import Published
+from modules.chat import events
+from modules.chat.models import Member, Room
+from modules.chat.streams import room_stream
+
+
+def room_updated(room: Room) -> None:
+    """A room has other settings."""
+    publish(
+        events.RoomUpdated(
+            room.pk,
+            room.kind,  # type: ignore[arg-type]  # one of its choices
+            room.name,
+            room.topic,
+            room.join_rule,  # type: ignore[arg-type]
+            room.history,  # type: ignore[arg-type]
+            room.slow_mode_seconds,
+            room.retention_days,
+            room.archived_at is not None,
+        ),
+        stream=room_stream(room.pk),
+    )
+
+
+def member_joined(room: Room, member: Member, name: str) -> Published:
+    """Somebody came in: the room hears it, and so does the person."""
+    added = events.ChatRoomAdded(room.pk, room.kind, room.name, member.role)  # type: ignore[arg-type]  # of its choices
+    publish(added, stream=f"user:{member.user_id}")
+    joined = events.MemberJoined(room.pk, member.user_id, name, member.role)  # type: ignore[arg-type]
+    return publish(joined, stream=room_stream(room.pk))
+
+
+def member_updated(member: Member) -> None:
+    """Somebody has another role, or another word of a moderator."""
+    updated = events.MemberUpdated(member.room_id, member.user_id, member.role, member.muted_until)  # type: ignore[arg-type]
+    publish(updated, stream=room_stream(member.room_id))
+
+
+def member_left(room_id: UUID, user_id: UUID, reason: str) -> None:
+    """Somebody is out: sockets that follow the room's stream are asked anew, in every process."""
+    publish(events.MemberLeft(room_id, user_id, reason), stream=room_stream(room_id))  # type: ignore[arg-type]
+    publish(events.ChatRoomRemoved(room_id, reason), stream=f"user:{user_id}")  # type: ignore[arg-type]
+    announce_change("user", user_id)
