@@ -55,8 +55,8 @@ class EventType:
 
     def example(self) -> dict[str, Any]:
         """A payload made of the first example of each field."""
-        properties: dict[str, Any] = self.schema()["properties"]
-        return {name: (part.get("examples") or [part.get("default")])[0] for name, part in properties.items()}
+        made: dict[str, Any] = _example(self.schema())
+        return made
 
 
 def event_type(name: str, *, streams: tuple[str, ...] = ("user",)) -> Callable[[T], T]:
@@ -104,8 +104,14 @@ def undescribed(kind: EventType) -> list[str]:
         field.name
         for field in fields(kind.payload)
         if "description" not in properties[field.name]
-        or not ("examples" in properties[field.name] or "default" in properties[field.name])
+        or not {"examples", "default", "properties"} & set(properties[field.name])
     ]
+
+
+def _example(part: dict[str, Any]) -> Any:
+    if "properties" in part:
+        return {name: _example(inner) for name, inner in part["properties"].items()}
+    return (part.get("examples") or [part.get("default")])[0]
 
 
 def _inlined(node: Any, components: dict[str, Any]) -> Any:

@@ -6,15 +6,16 @@ import pytest
 from django.db import connection
 
 from core.redis import breaker
-from events import relay
+from events import announcing, relay
 from events.relay import Relay
 from events.tests.support import BELL, TAKEN, taken_rows
 
 
 @pytest.fixture(autouse=True)
 def _a_bell_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.announcing.BELL", BELL)
-    monkeypatch.setattr("events.relay.BELL", BELL)
+    monkeypatch.setattr(announcing.BELL, "channel", BELL)
+    # Nor is it taken for rung by the test before.
+    monkeypatch.setattr(announcing.BELL, "_rung_at", 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,6 @@ def running():
 
     yield start
     for one, thread in started:
-        one.stopping.set()
+        one.stop()
         thread.join(10)
         assert not thread.is_alive()
