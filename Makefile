@@ -12,7 +12,7 @@ BUILT := $(VENV)/installed
 NOWHERE := DATABASE_URL=postgres://none@127.0.0.1/none REDIS_URL=redis://127.0.0.1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help run start stop restart status logs test check lock tour fuzz bench-gate bench-log bench-messages bench-publish bench-realtime bench-webhooks shell migrations clean .venv
+.PHONY: help run start stop restart status logs test check lock tour fuzz bench-chat bench-gate bench-log bench-messages bench-publish bench-realtime bench-webhooks shell migrations clean .venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ migrations: $(BUILT)  ## write the migrations that the models ask for
 
 fuzz: $(BUILT)  ## throw generated requests at every operation of the schema
 	$(PY) -m bench.fuzz $(ARGS)
+
+bench-chat: $(BUILT)  ## measure chat: sending, delivery, history and unread counters, search
+	@$(PY) -m bench.chat $(ARGS)
 
 bench-gate: $(BUILT)  ## measure authentication against a bare view
 	$(PY) -m bench.gate $(ARGS)

@@ -1,4 +1,4 @@
-"""Demo data of a development database: an administrator, and a key with every scope but the administrators'.
+"""Demo data of a development database: an administrator, a key with every scope but the administrators', and what apps declare.
 
 Created on an empty database only. The credentials are random and kept in a file that only its owner may read; while it fits the
 database nothing is changed.
@@ -21,6 +21,7 @@ from users.models import User
 
 USERNAME = "admin"
 KEY_NAME = "Demo key"
+_OWN = {"ATELIER_URL", "ATELIER_ADMIN_USERNAME", "ATELIER_ADMIN_PASSWORD", "ATELIER_API_KEY"}
 
 
 def ensure(env_file: Path) -> bool:
@@ -32,6 +33,7 @@ def ensure(env_file: Path) -> bool:
     if admin is not None and not known:
         # Somebody's own administrator, or a lost file: a password is never reset behind their back.
         return False
+    of_apps = {name: value for name, value in known.items() if name not in _OWN}
     with transaction.atomic():
         password = known.get("ATELIER_ADMIN_PASSWORD", "")
         if admin is None:
@@ -39,6 +41,7 @@ def ensure(env_file: Path) -> bool:
             admin = user_services.accounts.create_user(
                 actor=None, username=USERNAME, email="admin@example.com", password=password, is_staff=True, is_superuser=True
             )
+            of_apps = {name: value for demo in registry.demos() for name, value in demo(admin_id=admin.pk).items()}
         elif not check_password(password, admin.password):
             return False
         raw = known.get("ATELIER_API_KEY", "")
@@ -56,6 +59,7 @@ def ensure(env_file: Path) -> bool:
             "ATELIER_ADMIN_USERNAME": USERNAME,
             "ATELIER_ADMIN_PASSWORD": password,
             "ATELIER_API_KEY": raw,
+            **of_apps,
         },
     )
     return True

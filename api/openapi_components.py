@@ -32,6 +32,25 @@ SCHEMAS: dict[str, Any] = {
         },
         "required": ["request_id", "stream", "waited"],
     },
+    "HistoryMeta": {
+        "type": "object",
+        "properties": {
+            "request_id": _REQUEST_ID,
+            "has_before": {"type": "boolean", "description": "There are older ones."},
+            "has_after": {"type": "boolean", "description": "There are newer ones."},
+            "stream": {
+                "type": "object",
+                "description": "Where the stream stood before these were read: follow it from there.",
+                "properties": {
+                    "name": {"type": "string", "example": "room:019a4c5e-7b1a-7c3e-9f00-3d2b8a6f5e11"},
+                    "epoch": {"type": "string", "example": "5f3a9c1e"},
+                    "seq": {"type": "integer", "minimum": 0},
+                },
+                "required": ["name", "epoch", "seq"],
+            },
+        },
+        "required": ["request_id", "has_before", "has_after", "stream"],
+    },
     "PagePagination": {
         "type": "object",
         "properties": {

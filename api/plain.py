@@ -28,7 +28,9 @@ class PlainModelSerializer(serializers.ModelSerializer[Any]):
     def _plan(self) -> list[tuple[str, Any, Any]]:
         """Of each field its name, how to get its value, and how to show it where that is not as it is."""
         return [
-            (name, attrgetter(str(field.source)), None if isinstance(field, _PLAIN) else field.to_representation)
+            (name, attrgetter(str(field.source)), None)
+            if isinstance(field, _PLAIN) and "." not in str(field.source)
+            else (name, field.get_attribute, field.to_representation)
             for name, field in self.fields.items()
             if not field.write_only
         ]

@@ -14,4 +14,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("api.urls")),
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
+    *static("/examples/", document_root=settings.BASE_DIR / "docs" / "examples"),
 ]

@@ -34,6 +34,7 @@ _STATUS: tuple[tuple[type[domain.DomainError], int], ...] = (
     (domain.NotAuthenticated, 401),
     (domain.LimitExceeded, 429),
     (domain.UpstreamFailed, 502),
+    (domain.Failed, 500),
     (domain.Unavailable, 503),
 )
 _CODES = {

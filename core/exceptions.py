@@ -99,6 +99,13 @@ class UpstreamFailed(DomainError):
     default_message = "A service this depends on failed."
 
 
+class Failed(DomainError):
+    """Something of ours broke; it is logged, and nothing of it is told."""
+
+    code = "internal_error"
+    default_message = "Something went wrong on our side."
+
+
 class Unavailable(DomainError):
     """Something of ours is away; trying again later will help."""
 

@@ -1,8 +1,9 @@
-"""What the installed apps declare: scopes, URL patterns, beat entries, loops of the relay."""
+"""What the installed apps declare: scopes, URL patterns, beat entries, loops of the relay, demo data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.apps import apps
 from django.utils.module_loading import import_string
@@ -19,6 +20,13 @@ class Loop(Protocol):
 
     def stop(self) -> None:
         """End `run` soon."""
+
+
+class Demo(Protocol):
+    """Makes an app's demo data for the demo administrator's id; what the file of demo credentials shall have of it."""
+
+    def __call__(self, *, admin_id: UUID) -> Mapping[str, str]:
+        """Make it, once."""
 
 
 def domain_apps() -> Iterator[DomainAppConfig]:
@@ -58,6 +66,11 @@ def socket_commands() -> dict[str, Handler]:
 def tours() -> list[Callable[..., None]]:
     """Every declared part of the tour."""
     return [import_string(config.tour) for config in domain_apps() if config.tour]
+
+
+def demos() -> list[Demo]:
+    """Every declared maker of demo data."""
+    return [import_string(config.demo) for config in domain_apps() if config.demo]
 
 
 def tour_scopes() -> set[str]:

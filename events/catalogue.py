@@ -103,8 +103,7 @@ def undescribed(kind: EventType) -> list[str]:
     return [
         field.name
         for field in fields(kind.payload)
-        if "description" not in properties[field.name]
-        or not {"examples", "default", "properties"} & set(properties[field.name])
+        if "description" not in properties[field.name] or not {"examples", "default", "properties"} & set(properties[field.name])
     ]
 
 

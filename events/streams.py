@@ -28,7 +28,7 @@ class StreamKind:
     `may_follow(principal, id)` decides at subscription and again whenever something about the caller changes; what it depends on
     announces its changes with `core.principals.announce_change`. `followers(id)` are the users whose webhooks get its events.
     `earliest(principal, id)` is the position up to which the past is not the caller's to see, when there is such a thing. A key
-    needs `scope` besides `events:read`, when one is named.
+    needs `scope` besides `events:read`, when one is named. `shows_followers` says that who follows is told who else does.
     """
 
     name: str
@@ -37,6 +37,7 @@ class StreamKind:
     followers: Callable[[str], Collection[UUID]]
     scope: str | None = None
     earliest: Callable[[Principal, str], int] | None = None
+    shows_followers: bool = False
 
 
 @cache
@@ -68,6 +69,11 @@ def earliest(principal: Principal, name: str) -> int:
     """The position up to which the stream's past is not the caller's to see; 0 where all of it is. May read the database."""
     kind, identifier = parse(name)
     return 0 if kind.earliest is None else kind.earliest(principal, identifier)
+
+
+def shows_followers(name: str) -> bool:
+    """Whether those who follow the stream are told who else does."""
+    return parse(name)[0].shows_followers
 
 
 def followers(name: str) -> Collection[UUID]:

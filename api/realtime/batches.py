@@ -9,16 +9,15 @@ from collections import deque
 
 from django.db import InterfaceError, OperationalError
 
-from core.exceptions import DomainError, Unavailable
+from core.exceptions import DomainError, Failed, Unavailable
 from core.socket_commands import Call, Handler, Outcome
 from events.hub.background import Tasks
 from events.hub.threads import Threads
 
 log = logging.getLogger(__name__)
-MAX_BATCH = 64
+MAX_BATCH = 128
 # A batch that has to wait for a lock does not hold up the next one.
 AT_ONCE = 2
-_FAILED = DomainError("Something went wrong on our side.", code="internal_error")
 
 
 class Batches:
@@ -67,5 +66,5 @@ def _carry_out(handler: Handler, calls: list[Call]) -> list[Outcome]:
     except Exception:
         log.exception("A command failed")
         if len(calls) == 1:
-            return [_FAILED]
+            return [Failed()]
     return [outcome for call in calls for outcome in _carry_out(handler, [call])]

@@ -204,7 +204,7 @@ async def _subscribe(realtime: "Realtime", connection: Connection, command: dict
         answer.append(orjson.dumps(name) + b':{"error":{"code":' + orjson.dumps(code) + b"}}")
     for name, (feed, stored) in feeds.items():
         recovery = realtime.hub.join(feed, connection, wanted[name][0], stored)
-        connection.streams.add(name)
+        realtime.follow(connection, name, principal.user_text)
         text = _recovery(recovery, wanted[name][0], room)
         room -= len(text)
         answer.append(orjson.dumps(name) + b":" + text)

@@ -12,6 +12,7 @@ from api.realtime import commands
 from api.realtime.batches import Batches
 from api.realtime.choices import AUTH_SECONDS, Close
 from api.realtime.connection import Connection
+from api.realtime.online import Online
 from api.realtime.polling import Polling
 from api.realtime.presence import Presence
 from api.realtime.protocol import protocol_of
@@ -38,6 +39,7 @@ class Realtime:
         self.threads: Threads
         self.hub: Hub
         self.presence: Presence
+        self.online: Online
         self.batches: dict[str, Batches] = {}
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -55,23 +57,34 @@ class Realtime:
         self.threads = Threads(DATABASE_THREADS)
         self.hub = Hub(self.threads)
         self.presence = Presence(self)
+        self.online = Online(self.tasks)
         self.batches = {name: Batches(self.threads, self.tasks, handler) for name, handler in registry.socket_commands().items()}
         self._polling = Polling(self._rest, self.hub, self.threads)
         self.hub.start()
         principal_listener.observe(lambda kind, identifier: _call(loop, self.presence.changed, kind, identifier))
         principal_listener.ensure_listening()
         self.tasks.spawn(self.presence.report_forever())
+        self.tasks.spawn(self.online.renew_forever())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.tasks.stop()
         await self.hub.stop()
         await asyncio.to_thread(self.presence.withdraw)
+        await asyncio.to_thread(self.online.withdraw)
         await asyncio.to_thread(principal_listener.stop_listening)
         self.threads.close()
         await send({"type": "lifespan.shutdown.complete"})
 
+    def follow(self, connection: Connection, name: str, user: str) -> None:
+        """Note a subscription that the hub has."""
+        if name not in connection.streams:
+            connection.streams.add(name)
+            self.online.joined(name, user)
+
     def leave(self, connection: Connection, name: str) -> None:
         """End one subscription."""
+        if name in connection.streams and connection.principal is not None:
+            self.online.left(name, connection.principal.user_text)
         connection.streams.discard(name)
         self.hub.leave(name, connection)
 

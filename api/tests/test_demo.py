@@ -3,12 +3,14 @@
 import stat
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from api import demo
 from api_keys import services as key_services
 from api_keys.models import APIKey
 from core import registry
+from modules.chat.models import Message, Room
 from users.models import User
 from users.tests.factories import make_user
 
@@ -30,7 +32,8 @@ class TestEmptyDatabase:
     def test_an_administrator_and_a_key_are_made_and_work(self, file, api, settings):
         assert demo.ensure(file) is True
         known = demo.read(file)
-        assert set(known) == {"ATELIER_URL", "ATELIER_ADMIN_USERNAME", "ATELIER_ADMIN_PASSWORD", "ATELIER_API_KEY"}
+        own = {"ATELIER_URL", "ATELIER_ADMIN_USERNAME", "ATELIER_ADMIN_PASSWORD", "ATELIER_API_KEY"}
+        assert set(known) == own | {"ATELIER_CHAT_USERS", "ATELIER_CHAT_ROOM"}
         assert known["ATELIER_URL"] == settings.PUBLIC_URL
         login = {"username": known["ATELIER_ADMIN_USERNAME"], "password": known["ATELIER_ADMIN_PASSWORD"]}
         assert api.post("/api/v1/auth/login/", login).status_code == 200
@@ -59,6 +62,35 @@ class TestEmptyDatabase:
         assert len(first["ATELIER_ADMIN_PASSWORD"]) >= 12
 
 
+class TestAppsDemos:
+    def test_two_people_can_sign_in_and_find_a_conversation_in_a_room(self, file, api):
+        demo.ensure(file)
+        known = demo.read(file)
+        passwords = dict(pair.split(":") for pair in known["ATELIER_CHAT_USERS"].split(","))
+        assert set(passwords) == {"ada", "grace"}
+        for name, password in passwords.items():
+            assert api.post("/api/v1/auth/login/", {"username": name, "password": password}).status_code == 200
+        room = Room.objects.get(pk=known["ATELIER_CHAT_ROOM"])
+        assert room.name == "Harbour"
+        assert room.member_count == 3
+        assert room.last_number == Message.objects.filter(room=room).count() > 2
+
+    def test_later_runs_make_none_again_and_keep_what_the_file_says(self, file):
+        demo.ensure(file)
+        text, people, rooms = file.read_text(), User.objects.count(), Room.objects.count()
+        key_services.revoke_key(key=APIKey.objects.get(), actor=User.objects.get(username="admin"))
+        assert demo.ensure(file) is True
+        assert (User.objects.count(), Room.objects.count()) == (people, rooms)
+        kept = [line for line in text.splitlines() if line.startswith("ATELIER_CHAT_")]
+        assert kept == [line for line in file.read_text().splitlines() if line.startswith("ATELIER_CHAT_")]
+
+    def test_an_app_that_declares_none_makes_none(self, file, monkeypatch):
+        monkeypatch.setattr(apps.get_app_config("chat"), "demo", "", raising=False)
+        demo.ensure(file)
+        assert list(User.objects.values_list("username", flat=True)) == ["admin"]
+        assert "ATELIER_CHAT_USERS" not in demo.read(file)
+
+
 class TestAgain:
     def test_while_the_file_fits_nothing_changes(self, file):
         demo.ensure(file)
@@ -70,7 +102,7 @@ class TestAgain:
     def test_a_revoked_demo_key_is_replaced_and_the_password_kept(self, file, api):
         demo.ensure(file)
         before = demo.read(file)
-        key_services.revoke_key(key=APIKey.objects.get(), actor=User.objects.get())
+        key_services.revoke_key(key=APIKey.objects.get(), actor=User.objects.get(username="admin"))
         assert demo.ensure(file) is True
         after = demo.read(file)
         assert after["ATELIER_ADMIN_PASSWORD"] == before["ATELIER_ADMIN_PASSWORD"]
@@ -108,7 +140,7 @@ class TestNothingIsReset:
 
     def test_a_password_changed_since_is_not_changed_back(self, file):
         demo.ensure(file)
-        admin = User.objects.get()
+        admin = User.objects.get(username="admin")
         admin.set_password("another long phrase")
         admin.save()
         before, text = snapshot(), file.read_text()

@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -60,7 +61,7 @@ def measure(options: argparse.Namespace, parts: Any) -> dict[str, Any]:
         from bench.chat import search
 
         result["search"] = search.measure(options.searched, options.calls, say)
-    met = {
+    met: dict[str, Callable[[], bool]] = {
         "send": lambda: all(result["send"][name]["per_s"] >= target for name, target in TARGETS.items()),
         "deliver": lambda: result["deliver"]["delivery_p50_ms"] <= MAX_DELIVERY_MS,
         "reads": lambda: max(page["p50_ms"] for page in result["reads"].values() if isinstance(page, dict)) < MAX_PAGE_MS,

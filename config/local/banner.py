@@ -11,6 +11,7 @@ _PAGES = (
     ("ReDoc", "/api/redoc/"),
     ("Admin", "/admin/"),
 )
+_CHAT = "/examples/chat/index.html"
 
 
 def banner(url: str, demo_env: Path, *, socket: str) -> str:
@@ -25,6 +26,13 @@ def banner(url: str, demo_env: Path, *, socket: str) -> str:
         lines += ["", f"  Demo admin    {username} / {password}"]
     if api_key:
         lines += [f"  Demo API key  {api_key}"]
+    users = values.get("ATELIER_CHAT_USERS")
+    if users:
+        lines += [
+            "",
+            f"  Demo chat     {base}{_CHAT}",
+            *(f"                {' / '.join(user.split(':'))}" for user in users.split(",")),
+        ]
     if username and password and api_key:
         lines += ["", *(f"  {command}" for command in _commands(base, username, password, api_key))]
         lines += ["", f"  The same values are in {demo_env}."]

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
@@ -177,30 +178,37 @@ class Application:
 
 
 class Browser:
-    """A page in a headless Chromium, spoken to over its DevTools protocol."""
+    """A page in a headless Chromium, spoken to over its DevTools protocol. `state` is what is told when waiting fails."""
+
+    state = "[end, resets, others, seen.length]"
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._numbers = itertools.count(1)
 
     def run(self, expression: str) -> Any:
-        """The value of an expression; a promise is waited for."""
+        """The value of an expression; a promise is waited for. Raises LookupError while there is no page."""
         number = next(self._numbers)
         parameters = {"expression": expression, "returnByValue": True, "awaitPromise": True}
         self._socket.send(json.dumps({"id": number, "method": "Runtime.evaluate", "params": parameters}))
         while True:
             answer = json.loads(self._socket.recv(timeout=PATIENCE))
             if answer.get("id") == number:
+                if "error" in answer:
+                    raise LookupError(answer["error"])
                 assert "exceptionDetails" not in answer["result"], answer
                 return answer["result"]["result"].get("value")
 
     def until(self, expression: str) -> Any:
         """Wait for an expression to be true; its value."""
         end = time.monotonic() + PATIENCE
-        while not (value := self.run(expression)):
-            assert time.monotonic() < end, f"waited for {expression}: {self.run('[end, resets, others, seen.length]')}"
+        while True:
+            # The page may be on its way to its address.
+            with contextlib.suppress(LookupError):
+                if value := self.run(expression):
+                    return value
+            assert time.monotonic() < end, f"waited for {expression}: {self.run(self.state)}"
             time.sleep(0.05)
-        return value
 
     def start(self, person: Person, streams: dict[str, Any], tokens: list[str] | None = None) -> None:
         """Run the client on the page."""
@@ -214,10 +222,10 @@ class Browser:
 
 
 @contextlib.contextmanager
-def page_open(devtools: int, address: str) -> Iterator[Browser]:
-    """A new page with the client loaded."""
-    answer = httpx.put(f"http://127.0.0.1:{devtools}/json/new?{address}")
+def page_open(devtools: int, address: str, ready: str = "window.ready") -> Iterator[Browser]:
+    """A new page, when `ready` is true there."""
+    answer = httpx.put(f"http://127.0.0.1:{devtools}/json/new?{quote(address, safe='')}")
     with connect(answer.json()["webSocketDebuggerUrl"], max_size=None) as socket:
         browser = Browser(socket)
-        browser.until("window.ready")
+        browser.until(ready)
         yield browser

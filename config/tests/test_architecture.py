@@ -20,13 +20,31 @@ STRING_KEYS = {
     ("api_keys.APIKey", "owner"): "users.User",
     ("api_keys.APIKey", "created_by"): "users.User",
     ("analytics.UsageStats", "user"): "users.User",
+    ("chat.Room", "created_by"): "users.User",
+    ("chat.Member", "user"): "users.User",
+    ("chat.Ban", "user"): "users.User",
+    ("chat.Ban", "banned_by"): "users.User",
+    ("chat.InviteLink", "created_by"): "users.User",
+    ("chat.Admission", "user"): "users.User",
+    ("chat.Admission", "invited_by"): "users.User",
+    ("chat.Admission", "decided_by"): "users.User",
+    ("chat.IncomingWebhook", "created_by"): "users.User",
+    ("chat.Message", "sender"): "users.User",
+    ("chat.Message", "pinned_by"): "users.User",
+    ("chat.Message", "deleted_by"): "users.User",
+    ("chat.Reaction", "user"): "users.User",
+    ("chat.Mention", "user"): "users.User",
+    ("chat.ThreadFollower", "user"): "users.User",
+    ("chat.ChatFile", "owner"): "users.User",
+    ("chat.Report", "reporter"): "users.User",
+    ("chat.Report", "handled_by"): "users.User",
     ("webhooks.WebhookEndpoint", "owner"): "users.User",
     ("whatsapp.Bulk", "user"): "users.User",
     ("whatsapp.Media", "user"): "users.User",
     ("whatsapp.Message", "user"): "users.User",
     ("whatsapp.WhatsAppSession", "user"): "users.User",
 }
-ABOVE_USERS = {"api_keys", "analytics", "webhooks", "whatsapp"}
+ABOVE_USERS = {"api_keys", "analytics", "webhooks", "whatsapp", "chat"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -40,10 +40,12 @@ def test_the_tour_walks_the_main_job_and_leaves_nothing(live: LiveProduct) -> No
 
     assert done.returncode == 0, done.stderr
     steps = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert [int(line.split()[0]) for line in steps] == list(range(1, 20))
+    assert [int(line.split()[0]) for line in steps] == list(range(1, 30))
     assert "GET /api/v1/auth/me/ 200" in steps[6]
-    assert "queued, sent, delivered, read" in steps[14]
-    assert "The API key was revoked." in steps[17]
+    assert "3 messages, each once" in steps[17]
+    assert "1 unread before, none after" in steps[19]
+    assert "queued, sent, delivered, read" in steps[24]
+    assert "The API key was revoked." in steps[27]
     assert done.stdout.splitlines()[-1] == "Everything is as promised."
     assert accounts_of_tours(live) == []
 

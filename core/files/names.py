@@ -14,6 +14,7 @@ _EXTENSIONS = {
     "audio/aac": "aac",
     "audio/mp4": "m4a",
     "application/pdf": "pdf",
+    "application/zip": "zip",
     "text/plain": "txt",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",

@@ -11,7 +11,11 @@ class ChatConfig(DomainAppConfig):
     name = "modules.chat"
     verbose_name = "Chat"
     urlconf = "api.v1.chat.urls"
+    tour = "api.v1.chat.tour.walk"
+    demo = "api.v1.chat.demo.make"
     stream_kinds: ClassVar[tuple[str, ...]] = ("modules.chat.streams.ROOM",)
+    event_consumers: ClassVar[tuple[str, ...]] = ("modules.chat.services.guests.consume",)
+    loops: ClassVar[tuple[str, ...]] = ("modules.chat.previewing.LinkPreviewer",)
     socket_commands: ClassVar[Mapping[str, str]] = {
         "message.send": "api.v1.chat.commands.send",
         "typing": "api.v1.chat.commands.typing",
@@ -24,4 +28,5 @@ class ChatConfig(DomainAppConfig):
     }
     beat_schedule: ClassVar[Mapping[str, dict[str, Any]]] = {
         "chat.purge": {"task": "modules.chat.tasks.purge", "schedule": 900.0},
+        "chat.sweep-files": {"task": "modules.chat.tasks.sweep_files", "schedule": 86_400.0},
     }

@@ -69,7 +69,7 @@ class MessageCreated:
     room: RoomID
     number: Number
     root: RootID
-    author: Annotated[AuthorShown, Meta(description="Who wrote it.", examples=[{"user": _ID, "name": "Ada", "is_bot": False}])]
+    author: AuthorShown
     text: Annotated[str, Meta(description="The text, as it was written: never HTML.", examples=["Hello"])]
     cid: Annotated[UUID | None, Meta(description="What its sender's client called it.", examples=[_ID])]
     reply_to: Annotated[UUID | None, Meta(description="The message it answers.", examples=[None])]
@@ -236,7 +236,7 @@ class ChatMentioned:
     message: MessageID
     number: Number
     root: RootID
-    author: Annotated[AuthorShown, Meta(description="Who wrote it.", examples=[{"user": _ID, "name": "Ada", "is_bot": False}])]
+    author: AuthorShown
 
 
 @event_type("chat.invited")

@@ -32,10 +32,10 @@ class RightMissing(NotAllowed):
 
 
 class Banned(NotAllowed):
-    """The caller must stay out of the room."""
+    """Somebody must stay out of the room."""
 
     code = "banned"
-    default_message = "You were banned from this room."
+    default_message = "Banned from this room."
 
 
 class Muted(NotAllowed):
@@ -57,6 +57,41 @@ class WrongRoomKind(Conflict):
 
     code = "wrong_room_kind"
     default_message = "Rooms of this kind do not have this."
+
+
+class GuestElsewhere(NotAllowed):
+    """A guest is bound to one room."""
+
+    code = "account_required"
+    default_message = "A guest is in one room only; upgrade to an account first."
+
+
+class RequestRequired(Conflict):
+    """The room is not open, but takes requests."""
+
+    code = "request_required"
+    default_message = "Ask to join: this room takes requests."
+
+
+class InvitationRequired(Conflict):
+    """The room takes neither everybody nor requests."""
+
+    code = "invitation_required"
+    default_message = "This room is joined by invitation or link."
+
+
+class AlreadyPending(Conflict):
+    """The person was invited, or has asked, and it is not decided."""
+
+    code = "already_pending"
+    default_message = "An invitation or request of this person is pending."
+
+
+class TooManyLinks(Conflict):
+    """As many usable links as a room may have."""
+
+    code = "too_many_links"
+    default_message = "The room has as many links as it may have; revoke one first."
 
 
 class AlreadyMember(Conflict):
@@ -101,6 +136,13 @@ class EditWindowOver(Conflict):
     default_message = "The time for editing this message is over."
 
 
+class TooManyEdits(Conflict):
+    """As many edits as a message may have."""
+
+    code = "too_many_edits"
+    default_message = "The message was edited as often as it may be."
+
+
 class MessageDeleted(Conflict):
     """The message is a tombstone."""
 
@@ -122,6 +164,13 @@ class SlowMode(LimitExceeded):
     default_message = "The room is in slow mode."
 
 
+class ReportNotFound(NotFound):
+    """No such report for this caller."""
+
+    code = "report_not_found"
+    default_message = "There is no such report."
+
+
 class ReportHandled(Conflict):
     """The report is closed."""
 
@@ -141,3 +190,38 @@ class TooManyPins(Conflict):
 
     code = "too_many_pins"
     default_message = "The room has as many pinned messages as it may have."
+
+
+class FileNotFound(NotFound):
+    """No such file for this caller, or nothing of it is kept any more."""
+
+    code = "file_not_found"
+    default_message = "There is no such file."
+
+
+class FileSent(Conflict):
+    """A file that was sent goes with its message."""
+
+    code = "file_sent"
+    default_message = "This file was sent: delete its message."
+
+
+class TooManyFiles(Conflict):
+    """As many files as somebody may have without having sent them."""
+
+    code = "too_many_files"
+    default_message = "You have as many files that were not sent as you may have."
+
+
+class WebhookNotFound(NotFound):
+    """No such incoming webhook for this caller, or not with this token."""
+
+    code = "incoming_webhook_not_found"
+    default_message = "There is no such webhook."
+
+
+class TooManyWebhooks(Conflict):
+    """As many incoming webhooks as a room may have."""
+
+    code = "too_many_incoming_webhooks"
+    default_message = "The room has as many webhooks as it may have."

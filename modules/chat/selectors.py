@@ -1,18 +1,19 @@
 """Reads over rooms, members and messages; each asks who is reading."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from modules.chat.choices import History
-from modules.chat.exceptions import MessageNotFound, NotAMember, RoomNotFound
-from modules.chat.models import Member, Message, Reaction, Room
+from modules.chat.exceptions import MessageNotFound, NotAMember, ReportNotFound, RoomNotFound
+from modules.chat.models import Member, Mention, Message, Reaction, Report, Room
 
 MAX_PAGE = 100
+EXPORT_STEP = 500
 _UNREAD = """
 SELECT m.room_id, greatest(0, r.last_number - m.read_number),
        (SELECT count(*) FROM (SELECT 1 FROM chat_mention n WHERE n.room_id = m.room_id AND n.user_id = m.user_id
@@ -81,8 +82,9 @@ def visible_messages(member: Member) -> QuerySet[Message]:
     """The room's messages that this member sees, those of threads too."""
     found: QuerySet[Message] = Message.objects.filter(room_id=member.room_id)
     if member.room.history == History.SINCE_JOINING:
-        # UUIDv7: ids are in the order of time; answers in old threads are new messages.
-        found = found.filter(created_at__gte=member.joined_at)
+        # Answers in old threads are new messages, and numbered there.
+        in_room = Q(root=None, number__gt=member.joined_number)
+        found = found.filter(in_room | Q(root__isnull=False, created_at__gte=member.joined_at))
     return found
 
 
@@ -92,6 +94,33 @@ def message_for(member: Member, message_id: UUID) -> Message:
     if message is None:
         raise MessageNotFound
     return message
+
+
+def shown_message(member: Member, message_id: UUID) -> Message:
+    """The same with all that is shown of it. Raises MessageNotFound."""
+    message: Message | None = whole(visible_messages(member)).filter(pk=message_id).first()
+    if message is None:
+        raise MessageNotFound
+    return message
+
+
+def root_for(member: Member, message_id: UUID) -> Message:
+    """The same where it may be the root of a thread: answers in threads have none. Raises MessageNotFound."""
+    message = message_for(member, message_id)
+    if message.root_id is not None:
+        raise MessageNotFound
+    return message
+
+
+def whole(messages: QuerySet[Message]) -> QuerySet[Message]:
+    """With all that is shown of a message, in two queries."""
+    return messages.select_related("sender__profile", "webhook").prefetch_related("files")
+
+
+def readable(user_id: UUID, messages: QuerySet[Message]) -> QuerySet[Message]:
+    """Those of messages in any rooms that somebody sees now."""
+    own = Member.objects.filter(user_id=user_id, room_id=OuterRef("room_id"), room__deleted_at=None)
+    return messages.filter(Exists(own.filter(Q(room__history=History.ALL) | Q(joined_at__lte=OuterRef("created_at")))))
 
 
 def history(
@@ -110,9 +139,9 @@ def history(
     timeline: QuerySet[Message] = (
         Message.objects.filter(root=root) if root else Message.objects.filter(room_id=member.room_id, root=None)
     )
-    if root is None and member.room.history == History.SINCE_JOINING:
-        timeline = timeline.filter(number__gt=member.joined_number)
-    timeline = timeline.select_related("sender__profile", "webhook").prefetch_related("files")
+    if member.room.history == History.SINCE_JOINING:
+        timeline = timeline.filter(Q(number__gt=member.joined_number) if root is None else Q(created_at__gte=member.joined_at))
+    timeline = whole(timeline)
     limit = min(limit, MAX_PAGE)
     if around is not None:
         older = list(timeline.filter(number__lt=around).order_by("-number")[: limit // 2 + 1])
@@ -149,3 +178,51 @@ def unread(user_id: UUID, rooms: Sequence[UUID] | None = None) -> list[Unread]:
     with connection.cursor() as cursor:
         cursor.execute(_UNREAD, values)
         return [Unread(*row) for row in cursor.fetchall()]
+
+
+def pinned(member: Member) -> list[Message]:
+    """A room's pinned messages, the last pinned first; there are few of them."""
+    return list(whole(visible_messages(member)).filter(pinned_at__isnull=False).order_by("-pinned_at", "-id"))
+
+
+def followed_threads(user_id: UUID) -> QuerySet[Message]:
+    """The roots of the threads that somebody follows and that have answers; `read_number` is the newest answer read."""
+    followed: QuerySet[Message] = Message.objects.filter(followers__user_id=user_id, last_reply_at__isnull=False, deleted_at=None)
+    return whole(readable(user_id, followed.annotate(read_number=F("followers__read_number"))))
+
+
+def mentions_of(user_id: UUID) -> QuerySet[Mention]:
+    """Where somebody was meant by name, in rooms that the person is in."""
+    own = Member.objects.filter(user_id=user_id, room_id=OuterRef("room_id"), room__deleted_at=None)
+    seen = own.filter(Q(room__history=History.ALL) | Q(joined_at__lte=OuterRef("message__created_at")))
+    found: QuerySet[Mention] = Mention.objects.filter(Exists(seen), user_id=user_id)
+    return found.select_related("message__sender__profile", "message__webhook").prefetch_related("message__files")
+
+
+def every_message(member: Member) -> Iterator[Message]:
+    """All messages that a member sees, those of threads too, the oldest first.
+
+    Each step is one keyset query, so a room of any length costs little memory and holds no transaction open.
+    """
+    ordered = whole(visible_messages(member)).order_by("created_at", "id")
+    position: Message | None = None
+    while True:
+        page = ordered
+        if position is not None:
+            page = page.filter(created_at__gte=position.created_at).filter(
+                Q(created_at__gt=position.created_at) | Q(id__gt=position.pk)
+            )
+        rows = list(page[:EXPORT_STEP])
+        yield from rows
+        if len(rows) < EXPORT_STEP:
+            return
+        position = rows[-1]
+
+
+def report_for(user_id: UUID, report_id: UUID) -> Report:
+    """A report in a room that somebody is in; whether it is the caller's to handle is another question. Raises ReportNotFound."""
+    mine = Member.objects.filter(user_id=user_id, room__deleted_at=None).values("room_id")
+    report: Report | None = Report.objects.filter(pk=report_id, room_id__in=mine).first()
+    if report is None:
+        raise ReportNotFound
+    return report

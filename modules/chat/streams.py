@@ -49,4 +49,5 @@ ROOM = StreamKind(
     followers=_followers,
     earliest=_earliest,
     scope="chat:read",
+    shows_followers=True,
 )

@@ -2,12 +2,20 @@
 
 from uuid import UUID
 
+import orjson
+
 from core.principals import announce_change
 from events import publish
 from events.publishing import Published
 from modules.chat import events
-from modules.chat.models import Member, Room
+from modules.chat.models import Member, Message, Room
 from modules.chat.streams import room_stream
+
+# An event has at most 64 KiB, and a text alone may come near.
+_MOST_WITH_PREVIEWS = 24 * 1024
+
+# Members who are told by their own streams that a room is gone: with more, the streams would not be locked in one order.
+MAX_TOLD = 150
 
 
 def room_updated(room: Room) -> None:
@@ -26,6 +34,13 @@ def room_updated(room: Room) -> None:
         ),
         stream=room_stream(room.pk),
     )
+
+
+def room_deleted(room: Room, by: UUID) -> None:
+    """A room is gone: who follows it hears so, and its members by their own streams, as far as one statement takes them."""
+    for user_id in Member.objects.filter(room=room).order_by("joined_at", "id").values_list("user_id", flat=True)[:MAX_TOLD]:
+        publish(events.ChatRoomRemoved(room.pk, "deleted"), stream=f"user:{user_id}")
+    publish(events.RoomDeleted(room.pk, by), stream=room_stream(room.pk))
 
 
 def member_joined(room: Room, member: Member, name: str) -> Published:
@@ -47,3 +62,23 @@ def member_left(room_id: UUID, user_id: UUID, reason: str) -> None:
     publish(events.MemberLeft(room_id, user_id, reason), stream=room_stream(room_id))  # type: ignore[arg-type]
     publish(events.ChatRoomRemoved(room_id, reason), stream=f"user:{user_id}")  # type: ignore[arg-type]
     announce_change("user", user_id)
+
+
+def message_updated(message: Message) -> None:
+    """A message says something else, or has the previews of its links. With a very long text its previews are left out."""
+    fits = len(orjson.dumps(message.text)) <= _MOST_WITH_PREVIEWS
+    shown = [
+        events.PreviewShown(one["url"], one["title"], one["description"], one["site_name"]) for one in message.previews if fits
+    ]
+    updated = events.MessageUpdated(
+        message.pk,
+        message.room_id,
+        message.number,
+        message.root_id,
+        message.text,
+        message.mentions,
+        message.mentions_all,
+        message.edited_at,
+        shown,
+    )
+    publish(updated, stream=room_stream(message.room_id))

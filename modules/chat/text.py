@@ -11,6 +11,7 @@ from modules.chat.models.message import MAX_MENTIONS, MAX_TEXT
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 # Emoji are joined by it, and some scripts need it.
 _JOINERS = {"\u200d", "\u200c"}
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _MENTION = re.compile(r"(?<![\w@.])@([A-Za-z0-9](?:[A-Za-z0-9._+-]{0,148}[A-Za-z0-9])?)")
 ALL = frozenset({"all", "here", "channel", "room"})
 
@@ -19,7 +20,7 @@ def checked_text(text: str, *, may_be_empty: bool = False) -> str:
     """A message's text as it will be kept: as it was written. Raises Invalid."""
     if len(text) > MAX_TEXT:
         raise Invalid.field("text", f"At most {MAX_TEXT} characters.", "max_length")
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if _NO_TEXT.search(text):
         raise Invalid.field("text", "This has characters that no text has.", "invalid_characters")
     if not may_be_empty and not _shows(text):
         raise Invalid.field("text", "This shows nothing.", "blank")

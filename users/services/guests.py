@@ -49,12 +49,22 @@ def enter_as_guest(*, invitation: str, display_name: str) -> SignIn:
         raise InvalidLink.field("invitation", "This invitation is not valid.", "invalid_link") from error
     if claim["until"] < now.timestamp():
         raise InvalidLink.field("invitation", "This invitation has expired.", "invalid_link")
+    return admit_guest(resource=claim["resource"], display_name=display_name)
+
+
+def admit_guest(*, resource: str, display_name: str) -> SignIn:
+    """Make a guest bound to `resource` (`kind:id`), and sign it in; whether somebody may come in is the caller's to check.
+
+    Raises GuestsClosed. Publishes user.created.
+    """
+    if not settings.GUESTS_ENABLED:
+        raise GuestsClosed
     with transaction.atomic():
         user = User(
             username=f"guest-{secrets.token_hex(8)}",
             is_guest=True,
-            guest_resource=claim["resource"],
-            guest_expires_at=now + settings.GUEST_LIFETIME,
+            guest_resource=resource,
+            guest_expires_at=timezone.now() + settings.GUEST_LIFETIME,
         )
         user.set_unusable_password()
         save_checked(user)

@@ -1,24 +1,39 @@
 """Files and links' previews."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from core.files import storage
 from core.models import UUIDModel
-from modules.chat.choices import FileKind, PreviewStatus
+from modules.chat.choices import FileKind, History, PreviewStatus
 from modules.chat.models.message import Message
-from modules.chat.models.room import Room
+from modules.chat.models.room import Member, Room
+
+
+class ChatFileQuerySet(models.QuerySet["ChatFile"]):
+    """Files."""
+
+    def visible_to(self, *, user_id: UUID) -> Self:
+        """One's own that were not sent, and those of messages that one sees."""
+        places = Member.objects.filter(room_id=OuterRef("room_id"), user_id=user_id, room__deleted_at=None)
+        seen = places.filter(~Q(room__history=History.SINCE_JOINING) | Q(joined_at__lte=OuterRef("message__created_at")))
+        return self.filter(Q(message=None, owner_id=user_id) | Q(Exists(seen), message__isnull=False, message__deleted_at=None))
+
+    def abandon(self) -> int:
+        """Make them nobody's: housekeeping removes what was stored, and then the rows; how many."""
+        return self.update(owner=None, room=None, message=None)
 
 
 class ChatFile(UUIDModel):
     """A file: uploaded first, then part of one message. What it is was told by its content.
 
     `size` in bytes; a picture has its `width` and `height` in pixels, a smaller copy in `thumbnail` and a `blurhash` to show
-    until it is there. Its metadata is gone.
+    until it is there. Its metadata is gone. One that has neither an owner nor a message is nobody's, and goes.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -36,7 +51,7 @@ class ChatFile(UUIDModel):
     blurhash = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[Any] = models.Manager()
+    objects: ClassVar[Any] = ChatFileQuerySet.as_manager()
 
     class Meta:
         ordering = ("position", "id")

@@ -73,6 +73,8 @@ class Message(UUIDModel):
             models.Index(fields=["room", "created_at"], name="chat_message_age"),
             # Django's SET_NULL looks for it when the answered one is deleted.
             models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="chat_message_answers"),
+            # A webhook that is deleted is looked for in what it wrote.
+            models.Index(fields=["webhook"], condition=Q(webhook__isnull=False), name="chat_message_by_webhook"),
             GinIndex(SearchVector("text", config="simple"), name="chat_message_words"),
             GinIndex(fields=["text"], opclasses=["gin_trgm_ops"], name="chat_message_like"),
         ]
@@ -126,6 +128,8 @@ class Mention(UUIDModel):
             models.Index(fields=["user", "room", "number"], name="chat_mention_unread"),
             models.Index(fields=["user", "-id"], name="chat_mention_list"),
             models.Index(fields=["room", "number"], condition=Q(user=None), name="chat_mention_all"),
+            # PostgreSQL looks for it when a room is deleted.
+            models.Index(fields=["room"], name="chat_mention_room"),
         ]
 
     def __str__(self) -> str:

@@ -4,10 +4,10 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from core.models import TimestampedModel, UUIDModel
@@ -15,6 +15,8 @@ from modules.chat.choices import History, JoinRule, Level, Role, RoomKind
 
 MAX_NAME = 80
 MAX_TOPIC = 500
+# Kinds that may be found.
+OPEN_KINDS = (RoomKind.PUBLIC, RoomKind.BROADCAST)
 
 
 class RoomQuerySet(models.QuerySet["Room"]):
@@ -24,17 +26,27 @@ class RoomQuerySet(models.QuerySet["Room"]):
         """Those somebody is in."""
         return self.filter(members__user_id=user_id, deleted_at=None)
 
-    def discoverable(self) -> Self:
-        """Those that anybody may find."""
-        return self.filter(kind=RoomKind.PUBLIC, archived_at=None, deleted_at=None)
+    def found_by(self, *, user_id: UUID) -> Self:
+        """Those that somebody may find: public rooms, and channels that are open or take requests.
+
+        Guests find none, and nobody finds one where one was banned.
+        """
+        return self.filter(_found(user_id), deleted_at=None)
 
     def visible_to(self, *, user_id: UUID) -> Self:
-        """Those one is in, and those anybody may find; not those one was banned from."""
-        mine = Q(pk__in=Member.objects.filter(user_id=user_id).values("room_id"))
-        found = Q(kind=RoomKind.PUBLIC, archived_at=None) & ~Q(
-            pk__in=Ban.objects.standing().filter(user_id=user_id).values("room_id")
-        )
-        return self.filter(mine | found, deleted_at=None)
+        """Those one is in, and those one may find."""
+        mine = Exists(Member.objects.filter(room=OuterRef("pk"), user_id=user_id))
+        return self.filter(Q(mine) | _found(user_id), deleted_at=None)
+
+
+def _open() -> Q:
+    return Q(kind__in=OPEN_KINDS, archived_at=None) & (Q(kind=RoomKind.PUBLIC) | ~Q(join_rule=JoinRule.INVITE))
+
+
+def _found(user_id: UUID) -> Q:
+    account = get_user_model()._default_manager.filter(pk=user_id, is_guest=False)
+    banned = Ban.objects.standing().filter(room=OuterRef("pk"), user_id=user_id)
+    return _open() & Q(Exists(account)) & ~Q(Exists(banned))
 
 
 class Room(UUIDModel, TimestampedModel):
@@ -57,6 +69,7 @@ class Room(UUIDModel, TimestampedModel):
     member_count = models.PositiveIntegerField(default=0)
     last_number = models.BigIntegerField(default=0)
     last_message_at = models.DateTimeField(null=True, blank=True)
+    paced_until = models.DateTimeField(null=True, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -67,7 +80,9 @@ class Room(UUIDModel, TimestampedModel):
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="chat_room_newest"),
             models.Index(
-                Lower("name"), "id", condition=Q(kind="public", archived_at=None, deleted_at=None), name="chat_room_discover"
+                fields=["-created_at", "-id"],
+                condition=Q(kind__in=("public", "broadcast"), archived_at=None, deleted_at=None),
+                name="chat_room_discover",
             ),
             GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="chat_room_name_like"),
             models.Index(fields=["id"], condition=Q(retention_days__isnull=False), name="chat_room_retention"),
@@ -94,7 +109,7 @@ class Member(UUIDModel):
     """Somebody in a room.
 
     `joined_number` and `joined_seq` are where its messages and its stream stood then; `read_number` is the newest message read.
-    `muted_until` is a moderator's word; `last_sent_at` is for slow mode.
+    `muted_until` is a moderator's word; `last_sent_at` is for slow mode, `paced_until` for the limit.
     """
 
     room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="members", db_index=False)
@@ -106,6 +121,7 @@ class Member(UUIDModel):
     read_number = models.BigIntegerField(default=0)
     read_at = models.DateTimeField(null=True)
     last_sent_at = models.DateTimeField(null=True)
+    paced_until = models.DateTimeField(null=True)
     muted_until = models.DateTimeField(null=True, blank=True)
     level = models.CharField(max_length=8, choices=Level.choices, default=Level.ALL)
     is_favourite = models.BooleanField(default=False)

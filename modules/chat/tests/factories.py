@@ -11,6 +11,7 @@ from modules.chat.joining import enter
 from modules.chat.models import Member, Message, Room
 from modules.chat.sending import Draft
 from modules.chat.services import rooms
+from modules.chat.streams import room_stream
 from users.models import User
 
 
@@ -20,7 +21,10 @@ def make_room(owner: User, *members: User, kind: str = RoomKind.PRIVATE, name: s
 
 
 def put_in(room: Room, user: User, role: str = Role.MEMBER) -> Member:
-    """Somebody in a room, in a role."""
+    """Somebody in a room, in a role; a guest is bound to it."""
+    if user.is_guest:
+        user.guest_resource = room_stream(room.pk)
+        user.save(update_fields=["guest_resource"])
     with transaction.atomic():
         return enter(Room.objects.select_for_update().get(pk=room.pk), user, role)
 
