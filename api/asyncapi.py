@@ -85,7 +85,7 @@ def _operations() -> dict[str, Any]:
             "messages": [_reference(name)],
             "reply": {"channel": channel, "messages": [_reference(answer), _reference("error")]},
         }
-        for name, (answer, summary) in messages.COMMANDS.items()
+        for name, (answer, summary) in messages.commands().items()
     }
     sent = [messages.event_name(kind) for kind in event_types() if kind.streams]
     found["events"] = {

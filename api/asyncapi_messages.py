@@ -1,16 +1,18 @@
 """The messages of the AsyncAPI document: what goes over the socket, each as JSON Schema with an example."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from api.openapi_webhooks import EXAMPLE_ID, EXAMPLE_STREAM, EXAMPLE_TIME, component_name
 from api.realtime.choices import MAX_FRAME_BYTES, MAX_STREAMS, MAX_STREAMS_PER_FRAME, PING_SECONDS
 from api.realtime.credentials import MAX_TOKEN
+from core.registry import socket_commands
 from events.catalogue import EventType, event_types
 from events.frames import milliseconds
 from events.streams import MAX_NAME
 
-# Each command: its answer, and what it is for.
-COMMANDS: dict[str, tuple[str, str]] = {
+# Each command of the platform: its answer, and what it is for.
+_COMMANDS: dict[str, tuple[str, str]] = {
     "auth": ("hello", "Sign in, or renew a token that is about to expire (of the same account)."),
     "sub": ("subscribed", "Follow streams, from now on or from a position."),
     "unsub": ("done", "Follow streams no more."),
@@ -21,6 +23,11 @@ _EPOCH = "9f2c41aa"
 _STREAM = {"type": "string", "maxLength": MAX_NAME, "description": "`<kind>:<id>`."}
 _SEQ = {"type": "integer", "minimum": 0, "description": "A position in the stream."}
 _MS = {"type": "integer", "description": "Milliseconds since the epoch."}
+
+
+def commands() -> dict[str, tuple[str, str]]:
+    """Each command, those of the installed apps too: the name of its answer, and what it is for."""
+    return _COMMANDS | {name: (f"{name}.done", one.summary) for name, one in socket_commands().items()}
 
 
 def event_name(kind: EventType) -> str:
@@ -40,9 +47,9 @@ def _message(name: str, summary: str, payload: dict[str, Any], example: dict[str
     return {"name": name, "title": name, "summary": summary, "payload": payload, "examples": [{"name": name, "payload": example}]}
 
 
-def _command(name: str, fields: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
-    shape = _object({"t": {"type": "string", "const": name}, **fields}, {"id": _ref("CommandId")})
-    return _message(name, COMMANDS[name][1], shape, {"id": 1, "t": name, **example})
+def _command(name: str, fields: Mapping[str, Any], example: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
+    shape = _object({"t": {"type": "string", "const": name}, **fields}, {"id": _ref("CommandId"), **optional})
+    return _message(name, commands()[name][1], shape, {"id": 1, "t": name, **example})
 
 
 def _answer(name: str, summary: str, data: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +73,7 @@ def _commands() -> dict[str, Any]:
         "sub": _command("sub", {"streams": wanted}, {"streams": {EXAMPLE_STREAM: {"since": 1040, "epoch": _EPOCH}}}),
         "unsub": _command("unsub", {"streams": names}, {"streams": [EXAMPLE_STREAM]}),
         "ping": _command("ping", {}, {}),
+        **{name: _command(name, one.fields, one.example, **one.optional) for name, one in socket_commands().items()},
     }
 
 
@@ -93,6 +101,10 @@ def _answers() -> dict[str, Any]:
         "done": _answer("done", "Followed no more.", {"type": "object"}, {}),
         "pong": _answer("pong", "Here.", _object({"ts": _MS}), {"ts": _TS}),
         "error": _message("error", "A command was refused.", error, {"id": 1, "ok": False, "err": refusal}),
+        **{
+            f"{name}.done": _answer(f"{name}.done", "Carried out.", _object(dict(one.answer)), dict(one.answer_example))
+            for name, one in socket_commands().items()
+        },
     }
 
 
@@ -157,7 +169,14 @@ def schemas() -> dict[str, Any]:
                 "message": {"type": "string", "description": "For people; may change."},
                 "temporary": {"type": "boolean", "description": "Whether trying again later may help."},
             },
-            {"retry_ms": {"type": "integer", "description": "How long to wait, in milliseconds."}},
+            {
+                "retry_ms": {"type": "integer", "description": "How long to wait, in milliseconds."},
+                "details": {
+                    "type": "array",
+                    "items": _object({name: {"type": "string"} for name in ("field", "code", "message")}),
+                    "description": "Which fields are wrong.",
+                },
+            },
         ),
         "EventFrame": _object({**frame, "d": {"type": "object"}}),
         "Subscription": {"oneOf": [followed, refused]},

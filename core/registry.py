@@ -9,7 +9,7 @@ from django.apps import apps
 from django.utils.module_loading import import_string
 
 from core.apps import DomainAppConfig
-from core.socket_commands import Handler
+from core.socket_commands import Command
 
 
 class Loop(Protocol):
@@ -58,7 +58,7 @@ def loops() -> list[type[Loop]]:
     return [import_string(path) for config in domain_apps() for path in config.loops]
 
 
-def socket_commands() -> dict[str, Handler]:
+def socket_commands() -> dict[str, Command]:
     """Every declared command of the socket."""
     return {name: import_string(path) for config in domain_apps() for name, path in config.socket_commands.items()}
 

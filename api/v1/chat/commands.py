@@ -5,15 +5,40 @@ from typing import Any
 from uuid import UUID
 
 from core.exceptions import DomainError, Invalid, NotAllowed
-from core.socket_commands import Call, Outcome
+from core.socket_commands import Call, Outcome, command
 from modules.chat import sending
 from modules.chat.models.message import MAX_FILES, MAX_TEXT
 from modules.chat.sending import Draft, Sent
 from modules.chat.services import reading, typing_notices
 
 WRITE = "chat:write"
+_SOME_ID = "019a4c5e-7b1a-7c3e-9f00-3d2b8a6f5e11"
+_ID = {"type": "string", "format": "uuid"}
+_MAYBE_ID = {"type": ["string", "null"], "format": "uuid"}
+_NUMBER = {"type": "integer", "minimum": 0, "description": "A message's place in the room, or in the thread."}
+_CONTENT = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "maxLength": MAX_TEXT},
+        "root": {**_MAYBE_ID, "description": "The message whose thread it goes to."},
+        "reply_to": {**_MAYBE_ID, "description": "The message it answers."},
+        "files": {"type": "array", "items": _ID, "maxItems": MAX_FILES},
+    },
+}
 
 
+@command(
+    summary="Send a message. Answered when it is committed; sent again under the same `cid`, it is the same message.",
+    fields={"room": _ID, "cid": {**_ID, "description": "Of your own making."}, "d": _CONTENT},
+    example={"room": _SOME_ID, "cid": _SOME_ID, "d": {"text": "Hello"}},
+    answer={
+        "message": _ID,
+        "number": _NUMBER,
+        "seq": {"type": ["integer", "null"], "description": "Its event's position in the room's stream; null for a duplicate."},
+        "duplicate": {"type": "boolean", "description": "Whether it was there before."},
+    },
+    answer_example={"message": _SOME_ID, "number": 1044, "seq": 2310, "duplicate": False},
+)
 def send(calls: Sequence[Call]) -> Sequence[Outcome]:
     """`{"t": "message.send", "room", "cid", "d": {"text", "root", "reply_to", "files"}}` is answered with `message`, `number`,
     `seq` and `duplicate` when it is committed. Sent again under the same `cid`, it is the same message.
@@ -30,6 +55,11 @@ def send(calls: Sequence[Call]) -> Sequence[Outcome]:
     return [outcomes[index] for index in range(len(calls))]
 
 
+@command(
+    summary="Say that one is typing: told to those who follow the room, at most once in three seconds.",
+    fields={"room": _ID},
+    example={"room": _SOME_ID},
+)
 def typing(calls: Sequence[Call]) -> Sequence[Outcome]:
     """`{"t": "typing", "room"}`: tells those who follow the room that one is typing, at most once in three seconds."""
 
@@ -39,6 +69,14 @@ def typing(calls: Sequence[Call]) -> Sequence[Outcome]:
     return [_each(call, tell) for call in calls]
 
 
+@command(
+    summary="Say up to where one has read, in the room or in a thread. It only moves forward.",
+    fields={"room": _ID, "number": _NUMBER},
+    optional={"root": _MAYBE_ID},
+    example={"room": _SOME_ID, "number": 1044},
+    answer={"number": {**_NUMBER, "description": "Where the pointer stands now."}},
+    answer_example={"number": 1044},
+)
 def read(calls: Sequence[Call]) -> Sequence[Outcome]:
     """`{"t": "read", "room", "root", "number"}`: one read up to there. It only ever moves forward."""
 
