@@ -84,6 +84,10 @@ class EnvelopeAutoSchema(AutoSchema):
             bodies.setdefault(str(status), {"$ref": f"#/components/responses/Error{status}"})
         return dict(sorted(bodies.items()))
 
+    def get_paginated_name(self, serializer_name: str) -> str:
+        """By the paging too: one shape may be listed in both ways."""
+        return f"Paginated{serializer_name}By{type(self.view.paginator).__name__}"  # type: ignore[attr-defined]  # of a list
+
     def _enveloped(self, schema: dict[str, Any]) -> dict[str, Any]:
         """DRF's paginated list is a component of its own; here it is the plain list, and the paging goes into `meta`."""
         name = schema.get("$ref", "").rpartition("/")[2]

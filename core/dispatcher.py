@@ -65,7 +65,8 @@ class Worker(ABC):
                 except (OperationalError, InterfaceError) as error:
                     log.warning("PostgreSQL is away (%s); %s tries again", type(error).__name__, self.name)
                     self.stopping.wait(SWEEP_SECONDS)
-                except DatabaseError:
+                except Exception:
+                    # One loop that fails must not end the process, and the others with it.
                     log.exception("%s cannot work; it tries again", self.name)
                     self.stopping.wait(SWEEP_SECONDS)
                 finally:

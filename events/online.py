@@ -73,6 +73,15 @@ def online(stream: str) -> tuple[int, Sequence[UUID]]:
     return breaker().call(read)
 
 
+def count(stream: str) -> int:
+    """How many people follow it. Raises RedisAway."""
+
+    def read(redis: "Redis") -> int:
+        return int(redis.hlen(_keys(stream)[1]))
+
+    return breaker().call(read)
+
+
 def _run(script: str, stream: str, values: Sequence[str | float]) -> object:
     return breaker().call(lambda redis: redis.register_script(script)(keys=_keys(stream), args=list(values)))
 

@@ -44,7 +44,12 @@ class Batches:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
                 calls = [call for call, _ in batch]
-                outcomes = await self._threads.run(lambda calls=calls: _carry_out(self._handler, calls))  # type: ignore[misc]
+                try:
+                    outcomes = await self._threads.run(lambda calls=calls: _carry_out(self._handler, calls))  # type: ignore[misc]
+                except Exception:
+                    # Whoever asked is answered, whatever broke.
+                    log.exception("Commands could not be carried out")
+                    outcomes = [Failed()] * len(calls)
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     # Who left does not wait any more.
                     if not future.done():

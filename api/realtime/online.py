@@ -61,7 +61,7 @@ class Online:
     def withdraw(self) -> None:
         """Take all entries back: this process ends."""
         try:
-            for stream, user in self._told:
+            for stream, user in list(self._told):
                 _leave(stream, user, self._process)
         except RedisAway:
             return
@@ -92,6 +92,6 @@ def _renew(told: list[tuple[str, str]], process: str) -> None:
 
 
 def _tell(stream: str, user: str, *, is_online: bool) -> None:
-    count, _ = online.online(stream)
+    count = online.count(stream)
     if count <= online.MAX_LISTED:
         publish_ephemeral("presence", {"user": user, "is_online": is_online, "count": count}, stream=stream)

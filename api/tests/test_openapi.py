@@ -232,3 +232,12 @@ class TestSnapshot:
         kept.write_text(kept.read_text().replace("Sign in", "Sign out"))
         with pytest.raises(CommandError, match="Sign out"):
             call_command("check_schema")
+
+
+def test_a_shape_that_is_listed_with_pages_and_with_cursors_is_described_as_both(schema):
+    def paging(path):
+        content = schema["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        return str(content)
+
+    assert "PagePagination" in paging("/api/v1/chat/rooms/")
+    assert "CursorPagination" in paging("/api/v1/chat/rooms/discover/")

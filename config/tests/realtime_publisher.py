@@ -27,14 +27,14 @@ def main() -> None:
     if sys.argv[4:] == ["die-in-announcement"]:
         last, sent = wanted // BATCH, []
 
-        def send(messages: object, *, bell: bool = False, announce: object = publishing.send) -> None:
+        def send(messages: object, *, announce: object = publishing.send) -> None:
             """The transaction has committed and nobody was told."""
             sent.append(messages)
             if len(sent) == last:
                 sys.stdout.write(json.dumps({"committed": BATCH * last, "in_doubt": 0}) + "\n")
                 sys.stdout.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
-            announce(messages, bell=bell)
+            announce(messages)
 
         publishing.send = send
 

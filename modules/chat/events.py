@@ -88,7 +88,10 @@ class MessageUpdated:
     room: RoomID
     number: Number
     root: RootID
-    text: Annotated[str, Meta(description="What it says now.", examples=["Hello!"])]
+    text: Annotated[
+        str | None,
+        Meta(description="What it says now; null where not all who follow may see it: load the message.", examples=["Hello!"]),
+    ]
     mentions: Annotated[list[UUID], Meta(description="Who is meant now.", examples=[[_ID]])]
     mentions_all: Annotated[bool, Meta(description="Whether everybody is meant now.", examples=[False])]
     edited_at: Annotated[

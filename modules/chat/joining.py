@@ -14,7 +14,7 @@ from events.selectors import head
 from modules.chat import rights, telling
 from modules.chat.choices import AdmissionStatus, Role, RoomKind
 from modules.chat.exceptions import AlreadyMember, Banned, GuestElsewhere, LastOwner, RoomArchived, RoomFull, RoomNotFound
-from modules.chat.models import Admission, Ban, Member, Room
+from modules.chat.models import Admission, Ban, IncomingWebhook, InviteLink, Member, Mention, Room, ThreadFollower
 from modules.chat.rights import Action
 from modules.chat.selectors import member_of
 from modules.chat.streams import room_stream
@@ -102,12 +102,28 @@ def enter_first(room: Room, people: Sequence[tuple[User, Role]]) -> None:
 
 
 def remove(room: Room, member: Member, reason: str) -> None:
-    """Take somebody out of a locked room. Raises LastOwner. Publishes member.left and chat.room.removed."""
+    """Take somebody out of a locked room; who is put out leaves no way in behind. Raises LastOwner.
+
+    Publishes member.left and chat.room.removed.
+    """
     check_last_owner(room, member)
     member.delete()
+    _take_back(room, member.user_id, keeps_ways=reason == "left")
     Room.objects.filter(pk=room.pk).update(member_count=F("member_count") - 1)
     room.member_count -= 1
     telling.member_left(room.pk, member.user_id, reason)
+
+
+def _take_back(room: Room, user_id: UUID, *, keeps_ways: bool) -> None:
+    """What somebody no longer follows, is no longer meant by, and, where the person was put out, the ways in that were made."""
+    ThreadFollower.objects.filter(room=room, user_id=user_id).delete()
+    Mention.objects.filter(room=room, user_id=user_id).delete()
+    if not keeps_ways:
+        now = timezone.now()
+        InviteLink.objects.filter(room=room, created_by_id=user_id, revoked_at=None).update(revoked_at=now)
+        IncomingWebhook.objects.filter(room=room, created_by_id=user_id).update(is_active=False)
+        pending = Admission.objects.filter(room=room, invited_by_id=user_id, status=AdmissionStatus.PENDING)
+        pending.update(status=AdmissionStatus.WITHDRAWN, decided_at=now)
 
 
 def check_last_owner(room: Room, member: Member) -> None:

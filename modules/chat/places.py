@@ -12,8 +12,10 @@ from modules.chat.choices import History, Role
 from modules.chat.models import ChatFile
 from modules.chat.text import ALL, mentioned
 
-# In one order everywhere, so that no two wait for each other; the values behind the lock are those of the newest commit.
-# Without a member it is a webhook's place.
+# In one order everywhere, so that no two wait for each other.
+_LOCK = "SELECT id FROM chat_room WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+# A statement of its own: of one that waits for a lock only the locked rows are those of the newest commit, and who was banned or
+# muted meanwhile must be seen. Without a member it is a webhook's place.
 _PLACES = """
 SELECT r.id, asked.member, m.id, r.kind, r.history, r.last_number, r.slow_mode_seconds, r.archived_at IS NOT NULL, r.paced_until,
        m.role, m.muted_until, m.last_sent_at, m.paced_until, m.joined_number, coalesce(nullif(p.display_name, ''), u.username)
@@ -23,7 +25,6 @@ LEFT JOIN chat_member m ON m.room_id = r.id AND m.user_id = asked.member
 LEFT JOIN users_user u ON u.id = m.user_id
 LEFT JOIN users_userprofile p ON p.user_id = u.id
 WHERE asked.member IS NULL OR m.id IS NOT NULL
-ORDER BY r.id FOR NO KEY UPDATE OF r
 """
 # One look into the index for each: as a join, statistics of a young table have it read as a whole.
 _KNOWN = """
@@ -119,6 +120,7 @@ def read(drafts: Collection[Draft]) -> Known:
     """Lock the rooms and read. To be called in a transaction."""
     known = Known()
     asked = list(dict.fromkeys((draft.room_id, draft.user_id) for draft in drafts))
+    _rows(_LOCK, [(room,) for room in dict.fromkeys(room for room, _ in asked)])
     for row in _rows(_PLACES, asked):
         place = Place(*row)
         known.places[place.room_id, place.user_id] = place

@@ -59,9 +59,10 @@ JOIN chat_linkpreview p ON p.url_digest = v.digest ON CONFLICT DO NOTHING
 _CLAIM = """
 WITH due AS (
   SELECT id, split_part(split_part(lower(url), '://', 2), '/', 1) AS host, due_at FROM chat_linkpreview
-  WHERE status = 'pending' AND due_at <= %(now)s ORDER BY due_at LIMIT %(window)s
+  WHERE status = 'pending' AND due_at <= %(now)s
+    AND split_part(split_part(lower(url), '://', 2), '/', 1) <> ALL(%(busy)s::text[]) ORDER BY due_at LIMIT %(window)s
 ), fair AS (
-  SELECT id, due_at, row_number() OVER (PARTITION BY host ORDER BY due_at) AS place FROM due WHERE host <> ALL(%(busy)s::text[])
+  SELECT id, due_at, row_number() OVER (PARTITION BY host ORDER BY due_at) AS place FROM due
 )
 UPDATE chat_linkpreview SET due_at = %(lease)s, tries = tries + 1 WHERE id = ANY(ARRAY(
   SELECT p.id FROM chat_linkpreview p JOIN fair ON fair.id = p.id

@@ -115,8 +115,9 @@ def _has_letters(word: str) -> bool:
 
 def _said(search: Search) -> QuerySet[Message]:
     if search.mode == "like":
-        if len(search.text.strip()) < MIN_LIKE:
-            raise Invalid.field("q", f"At least {MIN_LIKE} characters.", "min_length")
+        # Of less the index knows nothing, and every message would be read.
+        if not re.search(rf"[^\W_]{{{MIN_LIKE}}}", search.text):
+            raise Invalid.field("q", f"At least {MIN_LIKE} letters or digits in a row.", "min_length")
         like = re.sub(r"([\\%_])", r"\\\1", search.text.strip())
         # Django's icontains asks for upper case, which the index does not know.
         says = RawSQL('"chat_message"."text" ILIKE %s', [f"%{like}%"], output_field=BooleanField())

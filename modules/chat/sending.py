@@ -4,7 +4,7 @@ The room's row is locked from the first statement to the commit: that numbers it
 is sent twice under one `cid` one message. All rules are asked behind the lock. A refused message refuses none of the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -110,8 +110,7 @@ class _Batch:
                 outcomes[index] = error
         if self.taken:
             self._write()
-            for one in self.taken:
-                self.sent[one.pk].published = self._tell(one)
+            self._tell()
         return outcomes
 
     def _take(self, draft: Draft) -> Sent:
@@ -237,14 +236,21 @@ class _Batch:
             ChatFile.objects.bulk_update(used, ["room", "message", "position"])
         note_links(self.taken)
 
-    def _tell(self, message: Taken) -> Published:
+    def _tell(self) -> None:
+        """Publish in the order of streams: of many events a part is written early, and all lock streams in one order."""
+        told = [one for message in self.taken for one in self._events(message)]
+        for stream, event, message in sorted(told, key=lambda one: one[0]):
+            published = publish(event, stream=stream)
+            if isinstance(event, MessageCreated):
+                self.sent[message.pk].published = published
+
+    def _events(self, message: Taken) -> Iterator[tuple[str, MessageCreated | ChatMentioned, Taken]]:
         draft = message.draft
-        name = draft.author or message.place.name or ""
-        author = AuthorShown(draft.user_id, name, draft.is_bot)
+        author = AuthorShown(draft.user_id, draft.author or message.place.name or "", draft.is_bot)
         for user in message.mentions:
             if user != draft.user_id:
                 meant = ChatMentioned(draft.room_id, message.pk, message.number, draft.root_id, author)
-                publish(meant, stream=f"user:{user}")
+                yield f"user:{user}", meant, message
         created = MessageCreated(
             message=message.pk,
             room=draft.room_id,
@@ -259,7 +265,7 @@ class _Batch:
             files=[file_shown(self.known.files[key]) for key in draft.file_ids],
             created_at=message.created_at,
         )
-        return publish(created, stream=room_stream(draft.room_id))
+        yield room_stream(draft.room_id), created, message
 
 
 def file_shown(file: ChatFile) -> FileShown:

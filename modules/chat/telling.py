@@ -1,18 +1,15 @@
 """Publishing what happened to rooms and their members, on the room's stream and on those of the people it concerns."""
 
+from dataclasses import replace
 from uuid import UUID
 
-import orjson
-
 from core.principals import announce_change
-from events import publish
-from events.publishing import Published
+from events import frames, publish
+from events.publishing import MAX_PAYLOAD_BYTES, Published
 from modules.chat import events
+from modules.chat.choices import History
 from modules.chat.models import Member, Message, Room
 from modules.chat.streams import room_stream
-
-# An event has at most 64 KiB, and a text alone may come near.
-_MOST_WITH_PREVIEWS = 24 * 1024
 
 # Members who are told by their own streams that a room is gone: with more, the streams would not be locked in one order.
 MAX_TOLD = 150
@@ -65,20 +62,29 @@ def member_left(room_id: UUID, user_id: UUID, reason: str) -> None:
 
 
 def message_updated(message: Message) -> None:
-    """A message says something else, or has the previews of its links. With a very long text its previews are left out."""
-    fits = len(orjson.dumps(message.text)) <= _MOST_WITH_PREVIEWS
-    shown = [
-        events.PreviewShown(one["url"], one["title"], one["description"], one["site_name"]) for one in message.previews if fits
-    ]
+    """A message says something else, or has the previews of its links.
+
+    Without them where the event would be too large; without a text where some who follow may not see it: it is loaded then.
+    """
+    text = None if _is_hidden_from_some(message) else message.text
+    previews = [events.PreviewShown(one["url"], one["title"], one["description"], one["site_name"]) for one in message.previews]
     updated = events.MessageUpdated(
         message.pk,
         message.room_id,
         message.number,
         message.root_id,
-        message.text,
+        text,
         message.mentions,
         message.mentions_all,
         message.edited_at,
-        shown,
+        [] if text is None else previews,
     )
+    if len(frames.encode(updated)) > MAX_PAYLOAD_BYTES:
+        updated = replace(updated, previews=[])
     publish(updated, stream=room_stream(message.room_id))
+
+
+def _is_hidden_from_some(message: Message) -> bool:
+    """Whether somebody came into the room after it, where members see nothing of before."""
+    room = message.room
+    return room.history == History.SINCE_JOINING and Member.objects.filter(room=room, joined_at__gte=message.created_at).exists()

@@ -116,3 +116,12 @@ def test_a_batch_that_waits_does_not_hold_up_the_next() -> None:
             threads.close()
 
     assert asyncio.run(scenario()) == [{"number": 0}, {"number": 1}]
+
+
+def test_whoever_asked_is_answered_whatever_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("no threads")
+
+    monkeypatch.setattr(Threads, "run", broken)
+    outcomes = play(echo, calls(3))
+    assert [outcome.stable_code for outcome in outcomes] == ["internal_error"] * 3

@@ -320,7 +320,8 @@ const gone = { text: "", files: [], reactions: {}, previews: [] };
 
 /** What an event changes of a message. */
 const changes = {
-  "message.updated": ({ text, edited_at, previews }) => ({ text, edited_at, previews }),
+  // Without a text not all who follow may see it: what one has stays until it is loaded again.
+  "message.updated": ({ text, edited_at, previews }) => (text === null ? {} : { text, edited_at, previews }),
   "message.deleted": () => ({ ...gone, deleted_at: new Date().toISOString() }),
   "message.reaction": (event) => (message) => {
     const { [event.emoji]: before, ...others } = message.reactions;

@@ -71,6 +71,9 @@ class Message(UUIDModel):
         indexes = [
             models.Index(fields=["room", "-pinned_at"], condition=Q(pinned_at__isnull=False), name="chat_message_pinned"),
             models.Index(fields=["room", "created_at"], name="chat_message_age"),
+            # What the end of an account looks for.
+            models.Index(fields=["pinned_by"], condition=Q(pinned_by__isnull=False), name="chat_message_pinner"),
+            models.Index(fields=["deleted_by"], condition=Q(deleted_by__isnull=False), name="chat_message_deleter"),
             # Django's SET_NULL looks for it when the answered one is deleted.
             models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="chat_message_answers"),
             # A webhook that is deleted is looked for in what it wrote.

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from events import publish
+from events.redacting import redact
 from modules.chat import events, rights, selectors, telling
 from modules.chat.choices import Role
 from modules.chat.exceptions import (
@@ -97,8 +98,9 @@ def delete_message(*, member: Member, message: Message, actor: User) -> None:
     is_own = message.sender_id == member.user_id
     check_may_change(member, Action.DELETE_OWN if is_own else Action.DELETE_ANY)
     with transaction.atomic():
-        found: Message = Message.objects.select_for_update(no_key=True).get(pk=message.pk)
-        if found.deleted_at is not None:
+        try:
+            found = locked(message)
+        except MessageDeleted:
             return
         _empty(found, member.user_id)
         publish(
@@ -203,5 +205,13 @@ def _empty(message: Message, by: UUID) -> None:
     message.save()
     for rows in (MessageEdit, Reaction, Mention, MessageLink):
         rows.objects.filter(message=message).delete()
+    redact(
+        stream=room_stream(message.room_id),
+        since=message.created_at,
+        types=("message.created", "message.updated"),
+        field="message",
+        value=str(message.pk),
+        blank={"text": "", "files": [], "mentions": [], "previews": []},
+    )
     # Nobody's: its content is removed by housekeeping, and until then nobody can fetch it or send it again.
     ChatFile.objects.filter(message=message).abandon()

@@ -7,7 +7,7 @@ from events import publish
 from modules.chat import rights
 from modules.chat.choices import ReportStatus, Role
 from modules.chat.events import ChatReported
-from modules.chat.exceptions import MessageDeleted, ReportHandled, RightMissing
+from modules.chat.exceptions import MessageDeleted, ReportHandled, ReportNotFound, RightMissing
 from modules.chat.models import Member, Message, Report
 from modules.chat.rights import Action
 from modules.chat.services.noting import note
@@ -49,7 +49,11 @@ def handle_report(*, report: Report, actor: User, status: str) -> Report:
             raise RightMissing
         rights.check(member.room, member, Action.SEE_REPORTS)
     with transaction.atomic():
-        found: Report = Report.objects.select_for_update(of=("self",)).select_related("room").get(pk=report.pk)
+        rows = Report.objects.select_for_update(of=("self",)).select_related("room")
+        found: Report | None = rows.filter(pk=report.pk).first()
+        if found is None:
+            # The message went, and its reports with it.
+            raise ReportNotFound
         if found.status != ReportStatus.OPEN:
             raise ReportHandled
         found.status, found.handled_by, found.handled_at = status, actor, timezone.now()

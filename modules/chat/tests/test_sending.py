@@ -1,16 +1,17 @@
 """Sending: what is taken is numbered without gaps, once for each cid, and told in the room's stream."""
 
 import threading
+import time
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from core.exceptions import Invalid
 from events.models import Event
-from modules.chat import sending
+from modules.chat import joining, sending
 from modules.chat.choices import Role, RoomKind
 from modules.chat.exceptions import Muted, RightMissing, RoomNotFound
 from modules.chat.models import Member, Mention, Message, ThreadFollower
@@ -145,3 +146,57 @@ def test_who_was_muted_is_refused(user: User, other: User) -> None:
     Member.objects.filter(user=other).update(muted_until=timezone.now() + timedelta(hours=1))
     with pytest.raises(Muted):
         write(room, other)
+
+
+@pytest.mark.parametrize("change", ["banned", "muted"])
+def test_who_was_put_out_or_silenced_while_a_message_waited_is_refused(user: User, other: User, change: str) -> None:
+    room = make_room(user, other)
+    locked, outcome = threading.Event(), list[object]()
+
+    def moderate() -> None:
+        try:
+            with transaction.atomic():
+                found = joining.locked(room.pk)
+                locked.set()
+                # The message arrives meanwhile and waits for the room.
+                time.sleep(0.5)
+                if change == "banned":
+                    joining.remove(found, Member.objects.get(room=room, user=other), "banned")
+                else:
+                    Member.objects.filter(room=room, user=other).update(muted_until=timezone.now() + timedelta(hours=1))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=moderate)
+    thread.start()
+    assert locked.wait(5)
+    outcome = sending.send([Draft(room.pk, other.pk, "quick")])
+    thread.join()
+    assert type(outcome[0]) is {"banned": RoomNotFound, "muted": Muted}[change]
+    assert not Message.objects.exists()
+
+
+def test_a_crowd_of_mentions_in_many_rooms_at_once_meets_no_deadlock(user: User, other: User) -> None:
+    people = [user, other, *(make_user(username=f"person-{number}") for number in range(10))]
+    rooms = [make_room(user, *people[1:]) for _ in range(6)]
+    text = " ".join(f"@{person.username}" for person in people)
+    errors: list[BaseException] = []
+    together = threading.Barrier(2)
+
+    def run(order: int) -> None:
+        try:
+            together.wait()
+            for _ in range(3):
+                drafts = [Draft(room.pk, people[order].pk, text) for room in rooms[:: order or -1] for _ in range(4)]
+                assert all(isinstance(one, Sent) for one in sending.send(drafts))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(order,)) for order in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []

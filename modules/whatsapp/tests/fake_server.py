@@ -138,7 +138,12 @@ class FakeServer(ABC):
         """Answer one call."""
         parts = urlsplit(handler.path)
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        body = handler.rfile.read(int(headers.get("content-length", 0)))
+        size = int(headers.get("content-length", 0))
+        body = handler.rfile.read(size)
+        if len(body) < size:
+            # Who called was killed in the middle: that is no call.
+            handler.close_connection = True
+            return
         call = Call(handler.command, unquote(parts.path), dict(parse_qsl(parts.query)), headers, body)
         if call.path == "/_control":
             self._write(handler, self._controlled(call))
