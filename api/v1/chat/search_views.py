@@ -32,7 +32,8 @@ class SearchViewSet(ListModelMixin, GenericViewSet):
         """The messages with all of the words, in the rooms that one is in, the newest first, by cursor.
 
         The last word is found by how it begins, words in quotes where they stand together. `mode=like` finds any part of a text,
-        of at least three letters or digits in a row. Upper and lower case are the same. `snippet.matches` are the places to highlight.
+        of at least three letters or digits in a row. Upper and lower case are the same. `snippet.matches` are the places to
+        highlight.
         """
         query = shapes.ChatSearchQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
