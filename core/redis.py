@@ -73,6 +73,10 @@ def publish(redis: "Redis", messages: Sequence[tuple[str, bytes]]) -> None:
         connection.send_packed_command(packed)  # type: ignore[no-untyped-call]
         for _ in messages:
             connection.read_response()
+    except BaseException:
+        # Answers that were not read are nobody else's.
+        connection.disconnect()  # type: ignore[no-untyped-call]
+        raise
     finally:
         pool.release(connection)
 

@@ -26,9 +26,10 @@ class StreamKind:
     """One kind of stream.
 
     `may_follow(principal, id)` decides at subscription and again whenever something about the caller changes; what it depends on
-    announces its changes with `core.principals.announce_change`. `followers(id)` are the users whose webhooks get its events.
-    `earliest(principal, id)` is the position up to which the past is not the caller's to see, when there is such a thing. A key
-    needs `scope` besides `events:read`, when one is named. `shows_followers` says that who follows is told who else does.
+    announces its changes with `core.principals.announce_change`. `followers(id)` are the users whose webhooks get its events;
+    who has none may be left out. `earliest(principal, id)` is the position up to which the past is not the caller's to see, when
+    there is such a thing. A key needs `scope` besides `events:read`, when one is named. `shows_followers` says that who follows
+    is told who else does.
     """
 
     name: str

@@ -25,6 +25,8 @@ from events.hub.threads import Threads
 log = logging.getLogger(__name__)
 PATH = "/ws/v1/"
 DATABASE_THREADS = 4
+# Commands of apps may wait for a row: whoever signs in or subscribes does not wait behind them.
+COMMAND_THREADS = 4
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -37,6 +39,7 @@ class Realtime:
         self.tasks = Tasks()
         self.connections: set[Connection] = set()
         self.threads: Threads
+        self._command_threads: Threads
         self.hub: Hub
         self.presence: Presence
         self.online: Online
@@ -58,7 +61,9 @@ class Realtime:
         self.hub = Hub(self.threads)
         self.presence = Presence(self)
         self.online = Online(self.tasks)
-        self.batches = {name: Batches(self.threads, self.tasks, handler) for name, handler in registry.socket_commands().items()}
+        self._command_threads = Threads(COMMAND_THREADS)
+        commands_of_apps = registry.socket_commands().items()
+        self.batches = {name: Batches(self._command_threads, self.tasks, handler) for name, handler in commands_of_apps}
         self._polling = Polling(self._rest, self.hub, self.threads)
         self.hub.start()
         principal_listener.observe(lambda kind, identifier: _call(loop, self.presence.changed, kind, identifier))
@@ -73,6 +78,7 @@ class Realtime:
         await asyncio.to_thread(self.online.withdraw)
         await asyncio.to_thread(principal_listener.stop_listening)
         self.threads.close()
+        self._command_threads.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     def follow(self, connection: Connection, name: str, user: str) -> None:

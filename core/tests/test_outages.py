@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, connections
 from django.test import override_settings
 
 from core.db import base as database
-from core.redis import Breaker, RedisAway, breaker, client
+from core.redis import Breaker, RedisAway, breaker, client, publish
 from core.tests.support import closed_port, lost_redis
 
 
@@ -48,6 +48,19 @@ class TestRedisBreaker:
             with pytest.raises(RedisAway):
                 Breaker(1.0).call(lambda r: r.ping())
             assert time.monotonic() - started < 1.0
+
+    def test_answers_that_nobody_waited_for_reach_nobody_else(self, monkeypatch):
+        redis = client.__wrapped__()
+        redis.set("outages:mine", b"mine")
+
+        def late(*_args, **_options):
+            raise TimeoutError
+
+        monkeypatch.setattr(type(redis.connection_pool.make_connection()), "read_response", late)
+        with pytest.raises(TimeoutError):
+            publish(redis, [("outages", b"1"), ("outages", b"2")])
+        monkeypatch.undo()
+        assert redis.get("outages:mine") == b"mine"
 
     def test_an_error_of_ours_is_not_taken_for_an_outage(self):
         guard = Breaker(1.0)

@@ -58,7 +58,6 @@ class Draft:
     reply_to: UUID | None = None
     file_ids: tuple[UUID, ...] = ()
     is_bot: bool = False
-    webhook_id: UUID | None = None
     author: str = ""
 
 

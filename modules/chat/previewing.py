@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from django.utils import timezone
 
 from core import outgoing
 from core.bell import Bell
+from core.crypto import sha256
 from core.dispatcher import Dispatcher
 from core.ids import uuid7
 from modules.chat import bell, telling
@@ -89,7 +89,7 @@ def note_links(messages: Sequence[Written]) -> None:
     found = [(message.pk, url) for message in messages if "://" in message.text for url in links_in(message.text)]
     if not found:
         return
-    now, urls = timezone.now(), {_digest(url): url for _, url in found}
+    now, urls = timezone.now(), {sha256(url): url for _, url in found}
     digests = sorted(urls)
     values: dict[str, Any] = {
         "now": now,
@@ -99,7 +99,7 @@ def note_links(messages: Sequence[Written]) -> None:
         "urls": [urls[digest] for digest in digests],
         "links": [uuid7() for _ in found],
         "messages": [message for message, _ in found],
-        "of": [_digest(url) for _, url in found],
+        "of": [sha256(url) for _, url in found],
     }
     with connection.cursor() as cursor:
         for statement in (_NOTE, _AGAIN, _WAIT):
@@ -269,10 +269,6 @@ def _show(message: Message, previews: Sequence[LinkPreview]) -> None:
     message.previews = [shown[url] for url in links_in(message.text) if url in shown]
     message.save(update_fields=["previews"])
     telling.message_updated(message)
-
-
-def _digest(url: str) -> bytes:
-    return sha256(url.encode()).digest()
 
 
 def _trimmed(url: str) -> str:

@@ -6,14 +6,16 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, prefetch_related_objects
 
-from modules.chat.choices import History
+from modules.chat.choices import History, Role
 from modules.chat.exceptions import MessageNotFound, NotAMember, ReportNotFound, RoomNotFound
 from modules.chat.models import Member, Mention, Message, Reaction, Report, Room
+from modules.chat.rights import Action, may
 from users.models import User, UserProfile
 
 MAX_PAGE = 100
+MAX_KEEPERS = 50
 EXPORT_STEP = 500
 _UNREAD = """
 SELECT m.room_id, greatest(0, r.last_number - m.read_number),
@@ -78,6 +80,13 @@ def member_of(room_id: UUID, user_id: UUID) -> Member:
     return member
 
 
+def keepers(room: Room, action: Action, *, without: UUID | None = None) -> list[UUID]:
+    """Those who may do something in a room and are told that there is something to do: the eldest, at most MAX_KEEPERS."""
+    roles = [role for role in Role if may(room.kind, role, action)]
+    found = Member.objects.filter(room=room, role__in=roles).exclude(user_id=without).order_by("joined_at", "id")
+    return list(found.values_list("user_id", flat=True)[:MAX_KEEPERS])
+
+
 def place_of(room_id: UUID, user_id: UUID) -> Member:
     """The same for who asks from outside: raises RoomNotFound for a room that the caller does not see, else NotAMember."""
     try:
@@ -122,8 +131,13 @@ def root_for(member: Member, message_id: UUID) -> Message:
 
 
 def whole(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """With all that is shown of a message, in two queries; of its sender the name alone: the rest takes half of a page's time."""
-    return messages.select_related("sender__profile").defer(*_NOT_SHOWN).prefetch_related("files")
+    """With what is shown of a message but its files (`with_files`); of its sender the name alone: making the rest is dear."""
+    return messages.select_related("sender__profile").defer(*_NOT_SHOWN)
+
+
+def with_files(messages: Sequence[Message]) -> None:
+    """Load the files of those that have any, in one query; in none where none has."""
+    prefetch_related_objects([message for message in messages if message.file_count], "files")
 
 
 def readable(user_id: UUID, messages: QuerySet[Message]) -> QuerySet[Message]:
@@ -205,7 +219,7 @@ def mentions_of(user_id: UUID) -> QuerySet[Mention]:
     own = Member.objects.filter(user_id=user_id, room_id=OuterRef("room_id"), room__deleted_at=None)
     seen = own.filter(Q(room__history=History.ALL) | Q(joined_at__lte=OuterRef("message__created_at")))
     found: QuerySet[Mention] = Mention.objects.filter(Exists(seen), user_id=user_id)
-    return found.select_related("message__sender__profile", "message__webhook").prefetch_related("message__files")
+    return found.select_related("message__sender__profile")
 
 
 def every_message(member: Member) -> Iterator[Message]:
@@ -222,6 +236,7 @@ def every_message(member: Member) -> Iterator[Message]:
                 Q(created_at__gt=position.created_at) | Q(id__gt=position.pk)
             )
         rows = list(page[:EXPORT_STEP])
+        with_files(rows)
         yield from rows
         if len(rows) < EXPORT_STEP:
             return

@@ -67,7 +67,6 @@ class Taken:
             "number": self.number,
             "root_id": draft.root_id,
             "sender_id": draft.user_id,
-            "webhook_id": draft.webhook_id,
             "author": draft.author,
             "is_bot": draft.is_bot,
             "text": draft.text,

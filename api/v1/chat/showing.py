@@ -14,7 +14,8 @@ _BLOCK = 100
 
 
 def show_messages(user_id: UUID, messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The messages as `user_id` sees them; they were loaded with their senders, profiles, webhooks and files."""
+    """The messages as `user_id` sees them; they were loaded with their senders (`selectors.whole`)."""
+    selectors.with_files(messages)
     mine = selectors.own_reactions(user_id, messages)
     return [_shown(message, mine.get(message.pk, [])) for message in messages]
 

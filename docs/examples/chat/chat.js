@@ -15,6 +15,8 @@ let [me, client, room, timeline, thread] = [null, null, null, null, null];
 const pause = (ms) => new Promise((go) => setTimeout(go, ms));
 const api = (method, path, body) => call(method, `chat/${path}`, body);
 
+const loadMessage = async (room, id) => (await api("GET", `rooms/${room}/messages/${id}/`)).data;
+
 function tell(text) {
   Object.assign($("#notice"), { textContent: text, hidden: !text });
   clearTimeout(tell.timer);
@@ -320,8 +322,7 @@ const gone = { text: "", files: [], reactions: {}, previews: [] };
 
 /** What an event changes of a message. */
 const changes = {
-  // Without a text not all who follow may see it: what one has stays until it is loaded again.
-  "message.updated": ({ text, edited_at, previews }) => (text === null ? {} : { text, edited_at, previews }),
+  "message.updated": ({ text, edited_at, previews }) => ({ text, edited_at, previews }),
   "message.deleted": () => ({ ...gone, deleted_at: new Date().toISOString() }),
   "message.reaction": (event) => (message) => {
     const { [event.emoji]: before, ...others } = message.reactions;
@@ -339,10 +340,12 @@ async function onEvent(event) {
   if (event.t === "presence") return showOnline(id, event.d.count);
   if (event.t === "member.joined") return names.set(event.d.user, event.d.name);
   if (changes[event.t]) {
-    for (const target of [timeline, thread?.timeline]) {
-      await target?.idle;
-      target?.change(event.d.message, changes[event.t](event.d));
-    }
+    const [changed, shown] = [event.d.message, [timeline, thread?.timeline].filter((one) => one)];
+    for (const target of shown) await target.idle;
+    // Without a text not all who follow may see it: who has it on the page loads it.
+    const isHidden = event.d.text === null && shown.some((target) => target.find(changed));
+    const seen = isHidden ? await patiently(() => loadMessage(id, changed)) : event.d;
+    if (seen) for (const target of shown) target.change(changed, changes[event.t](seen));
   } else if (event.t.startsWith("chat.") || event.t === "room.updated") loadRoomsSoon();
 }
 

@@ -12,7 +12,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from core.models import UUIDModel
-from modules.chat.models.joining import IncomingWebhook
 from modules.chat.models.room import Room
 
 MAX_TEXT = 8000
@@ -34,7 +33,6 @@ class Message(UUIDModel):
     number = models.BigIntegerField()
     root = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="replies", db_index=False)
     sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    webhook = models.ForeignKey(IncomingWebhook, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     author = models.CharField(max_length=80, blank=True)
     is_bot = models.BooleanField(default=False)
     text = models.TextField(blank=True)
@@ -76,8 +74,6 @@ class Message(UUIDModel):
             models.Index(fields=["deleted_by"], condition=Q(deleted_by__isnull=False), name="chat_message_deleter"),
             # Django's SET_NULL looks for it when the answered one is deleted.
             models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="chat_message_answers"),
-            # A webhook that is deleted is looked for in what it wrote.
-            models.Index(fields=["webhook"], condition=Q(webhook__isnull=False), name="chat_message_by_webhook"),
             GinIndex(SearchVector("text", config="simple"), name="chat_message_words"),
             GinIndex(fields=["text"], opclasses=["gin_trgm_ops"], name="chat_message_like"),
         ]

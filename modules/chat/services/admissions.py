@@ -9,7 +9,7 @@ from django.utils import timezone
 from core.exceptions import Invalid, NotFound
 from events import publish
 from modules.chat import rights
-from modules.chat.choices import AdmissionKind, AdmissionStatus, JoinRule, Role
+from modules.chat.choices import AdmissionKind, AdmissionStatus, JoinRule
 from modules.chat.events import ChatInvited, ChatRequestCreated, ChatRequestDecided
 from modules.chat.exceptions import (
     AdmissionDecided,
@@ -23,11 +23,11 @@ from modules.chat.exceptions import (
 from modules.chat.joining import acting, enter, living
 from modules.chat.models import Admission, Ban, Member, Room
 from modules.chat.rights import Action
+from modules.chat.selectors import keepers
 from modules.chat.services.members import check_gift, person
 from modules.chat.services.noting import note
 from users.models import User
 
-MAX_TOLD = 50
 # After a refusal.
 ASK_AGAIN = timedelta(days=1)
 
@@ -86,7 +86,7 @@ def ask(*, room: Room, actor: User, note_text: str = "") -> Admission:
     """Ask to join a room that takes requests; a day after a refusal one may ask again.
 
     Raises WrongRoomKind (it is open), InvitationRequired, AlreadyMember, Banned, AlreadyPending, AdmissionDecided,
-    RoomArchived. Publishes chat.request.created to those who may decide, at most MAX_TOLD of them.
+    RoomArchived. Publishes chat.request.created to those who may decide, at most MAX_KEEPERS of them.
     """
     with transaction.atomic():
         found = living(room.pk)
@@ -99,7 +99,7 @@ def ask(*, room: Room, actor: User, note_text: str = "") -> Admission:
         if refused.filter(decided_at__gt=timezone.now() - ASK_AGAIN).exists():
             raise AdmissionDecided("Your request was declined; ask again in a day.")
         made: Admission = Admission.objects.create(room=found, user=actor, kind=AdmissionKind.REQUEST, note=note_text)
-        for user_id in _deciders(found):
+        for user_id in keepers(found, Action.DECIDE_REQUESTS):
             publish(ChatRequestCreated(made.pk, found.pk, actor.pk), stream=f"user:{user_id}")
     return made
 
@@ -144,9 +144,3 @@ def _pending(room: Room, admission_id: UUID, kind: AdmissionKind) -> Admission:
 def _decide(admission: Admission, actor: User, status: AdmissionStatus) -> None:
     admission.status, admission.decided_by, admission.decided_at = status, actor, timezone.now()
     admission.save(update_fields=["status", "decided_by", "decided_at"])
-
-
-def _deciders(room: Room) -> list[UUID]:
-    roles = [role for role in Role if rights.may(room.kind, role, Action.DECIDE_REQUESTS)]
-    found = Member.objects.filter(room=room, role__in=roles).order_by("joined_at", "id")
-    return list(found.values_list("user_id", flat=True)[:MAX_TOLD])

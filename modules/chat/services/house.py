@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from core import audit
 from core.exceptions import NotAllowed
-from modules.chat import telling
 from modules.chat.joining import locked
 from modules.chat.models import IncomingWebhook, InviteLink, Room
+from modules.chat.services.rooms import put_away
 from users.models import User
 
 
@@ -18,12 +18,7 @@ def archive_room(*, room: Room, actor: User, is_archived: bool) -> None:
     """Put a room away, or take it out again. Twice is harmless. Raises NotAllowed, RoomNotFound. Publishes room.updated."""
     _check(actor)
     with transaction.atomic():
-        found = locked(room.pk)
-        if (found.archived_at is not None) != is_archived:
-            found.archived_at = timezone.now() if is_archived else None
-            found.save(update_fields=["archived_at", "updated_at"])
-            telling.room_updated(found)
-            _note("room_archived" if is_archived else "room_unarchived", "chat_room", found.pk, str(found), actor)
+        put_away(locked(room.pk), actor, is_archived=is_archived)
 
 
 def deactivate_webhook(*, webhook: IncomingWebhook, actor: User) -> None:

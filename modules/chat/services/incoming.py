@@ -1,6 +1,5 @@
 """Incoming webhooks: addresses that write into a room under a name of their own."""
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from core import audit
+from core import audit, crypto
 from core.limits import Policy, parse_policy
 from modules.chat import rights, sending
 from modules.chat.exceptions import TooManyWebhooks, WebhookNotFound
@@ -61,8 +60,8 @@ def create(*, room_id: UUID, actor: User, name: str) -> NewWebhook:
         rights.check(room, member_of(room_id, actor.pk), Action.MANAGE_WEBHOOKS)
         if IncomingWebhook.objects.filter(room=room).count() >= MAX_WEBHOOKS:
             raise TooManyWebhooks
-        name = checked_name(name)
-        webhook: IncomingWebhook = IncomingWebhook.objects.create(room=room, name=name, digest=_digest(token), created_by=actor)
+        made = {"name": checked_name(name), "digest": crypto.sha256(token), "created_by": actor}
+        webhook: IncomingWebhook = IncomingWebhook.objects.create(room=room, **made)
         _note("created", webhook, actor, {"name": webhook.name})
     return NewWebhook(webhook, token)
 
@@ -94,7 +93,7 @@ def delete(*, webhook: IncomingWebhook, actor: User) -> None:
 def called(*, webhook_id: UUID, token: str) -> IncomingWebhook | None:
     """The active webhook whose address was called; None where the token is not its own."""
     webhook: IncomingWebhook | None = IncomingWebhook.objects.filter(pk=webhook_id, is_active=True, room__deleted_at=None).first()
-    if webhook is None or not hmac.compare_digest(bytes(webhook.digest), _digest(token)):
+    if webhook is None or not hmac.compare_digest(bytes(webhook.digest), crypto.sha256(token)):
         return None
     return webhook
 
@@ -107,7 +106,7 @@ def post(*, webhook: IncomingWebhook, text: str, username: str = "") -> Sent:
         room = living(webhook.room_id)
         if not IncomingWebhook.objects.filter(pk=webhook.pk, is_active=True).update(last_used_at=timezone.now()):
             raise WebhookNotFound
-        return sending.send_one(Draft(room.pk, None, text, webhook_id=webhook.pk, author=author, is_bot=True))
+        return sending.send_one(Draft(room.pk, None, text, author=author, is_bot=True))
 
 
 @cache
@@ -123,10 +122,6 @@ def _locked(webhook: IncomingWebhook, actor: User) -> IncomingWebhook:
     if found is None:
         raise WebhookNotFound
     return found
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 def _note(action: str, webhook: IncomingWebhook, actor: User, changes: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Links that let in whoever has them."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from core import crypto
 from core.exceptions import NotFound
 from modules.chat.exceptions import AlreadyMember, LinkUnusable, TooManyLinks
 from modules.chat.joining import acting, enter, living, role_for
@@ -38,7 +38,7 @@ def make_link(*, room: Room, actor: User, role: str, expires_in: timedelta | Non
         token = secrets.token_urlsafe(32)
         link: InviteLink = InviteLink.objects.create(
             room=found,
-            digest=_digest(token),
+            digest=crypto.sha256(token),
             role=role,
             created_by=actor,
             expires_at=None if expires_in is None else timezone.now() + expires_in,
@@ -63,7 +63,7 @@ def revoke_link(*, room: Room, actor: User, link_id: UUID) -> None:
 def usable_link(token: str) -> InviteLink:
     """A link that still lets in, with its room. Raises LinkUnusable, whatever is wrong with it."""
     living_rooms = InviteLink.objects.usable().filter(room__deleted_at=None, room__archived_at=None)
-    link: InviteLink | None = living_rooms.filter(digest=_digest(token)).select_related("room").first()
+    link: InviteLink | None = living_rooms.filter(digest=crypto.sha256(token)).select_related("room").first()
     if link is None:
         raise LinkUnusable
     return link
@@ -87,7 +87,3 @@ def use_link(link: InviteLink) -> None:
     """
     if not InviteLink.objects.usable().filter(pk=link.pk).update(uses=F("uses") + 1):
         raise LinkUnusable
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

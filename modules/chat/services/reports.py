@@ -5,22 +5,21 @@ from django.utils import timezone
 
 from events import publish
 from modules.chat import rights
-from modules.chat.choices import ReportStatus, Role
+from modules.chat.choices import ReportStatus
 from modules.chat.events import ChatReported
 from modules.chat.exceptions import MessageDeleted, ReportHandled, ReportNotFound, RightMissing
 from modules.chat.models import Member, Message, Report
 from modules.chat.rights import Action
+from modules.chat.selectors import keepers
 from modules.chat.services.noting import note
 from users.models import User
-
-MAX_TOLD = 50
 
 
 def report_message(*, member: Member, message: Message, reason: str, note: str = "") -> tuple[Report, bool]:
     """Report a message to those who look after its room, with what it says now; the report, and whether it was made now.
 
     One of each person for each message: a second one is the first. Raises RightMissing, MessageDeleted, Invalid. Publishes
-    chat.reported to at most MAX_TOLD of them.
+    chat.reported to at most MAX_KEEPERS of them.
     """
     rights.check(member.room, member, Action.REPORT)
     if message.deleted_at is not None:
@@ -33,7 +32,7 @@ def report_message(*, member: Member, message: Message, reason: str, note: str =
         )
         if made:
             told = ChatReported(report.pk, report.room_id, message.pk, report.reason)
-            for user in _keepers(member):
+            for user in keepers(member.room, Action.SEE_REPORTS, without=member.user_id):
                 publish(told, stream=f"user:{user}")
     return report, made
 
@@ -60,9 +59,3 @@ def handle_report(*, report: Report, actor: User, status: str) -> Report:
         found.save(update_fields=["status", "handled_by", "handled_at"])
         note(f"report_{status}", found.room, actor, {"report": str(found.pk), "message": str(found.message_id)})
     return found
-
-
-def _keepers(member: Member) -> list[object]:
-    roles = [role for role in Role if rights.may(member.room.kind, role, Action.SEE_REPORTS)]
-    found = Member.objects.filter(room_id=member.room_id, role__in=roles).exclude(user_id=member.user_id)
-    return list(found.order_by("joined_at", "id").values_list("user_id", flat=True)[:MAX_TOLD])

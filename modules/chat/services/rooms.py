@@ -94,12 +94,17 @@ def archive_room(*, room: Room, actor: User, is_archived: bool) -> Room:
     with transaction.atomic():
         found = locked(room.pk)
         rights.check(found, member_of(found.pk, actor.pk), Action.ARCHIVE)
-        if (found.archived_at is not None) != is_archived:
-            found.archived_at = timezone.now() if is_archived else None
-            found.save(update_fields=["archived_at", "updated_at"])
-            telling.room_updated(found)
-            note("room_archived" if is_archived else "room_unarchived", found, actor)
+        put_away(found, actor, is_archived=is_archived)
     return found
+
+
+def put_away(room: Room, actor: User, *, is_archived: bool) -> None:
+    """Put a locked room away, or take it out again, whoever may. Publishes room.updated."""
+    if (room.archived_at is not None) != is_archived:
+        room.archived_at = timezone.now() if is_archived else None
+        room.save(update_fields=["archived_at", "updated_at"])
+        telling.room_updated(room)
+        note("room_archived" if is_archived else "room_unarchived", room, actor)
 
 
 def delete_room(*, room: Room, actor: User) -> None:

@@ -9,6 +9,7 @@ from api.v1.chat.tests.message_support import closed, of, reader_of, refused
 from api.v1.chat.tests.room_support import at, data, told
 from api_keys.tests.factories import make_key
 from core.models import AuditEntry
+from modules.chat import selectors
 from modules.chat.models import Member, Report
 from modules.chat.services import reports
 from modules.chat.tests.factories import make_room, put_in, write
@@ -53,7 +54,7 @@ def test_those_who_look_after_the_room_are_told(as_other, user, other, room, mes
 
 
 def test_at_most_so_many_are_told(as_other, user, room, message, monkeypatch):
-    monkeypatch.setattr(reports, "MAX_TOLD", 1)
+    monkeypatch.setattr(selectors, "MAX_KEEPERS", 1)
     moderator = make_user()
     put_in(room, moderator, "moderator")
     report(as_other, message)

@@ -130,7 +130,7 @@ def test_lists_take_the_same_queries_for_many(as_other, other, room, path, djang
         put_in(room, person)
         message = write(room, person, f"@{other.username}")
         write(room, other, root_id=message.pk)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         assert len(data(as_other.get(path))) == 4
     assert ThreadFollower.objects.filter(user=other).count() == Mention.objects.filter(user=other).count() == 4
 
