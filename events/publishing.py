@@ -1,12 +1,14 @@
 """`publish`: an event and its place in the stream, in the caller's transaction.
 
-What a transaction publishes is written by one statement right before it commits (or a savepoint in it begins or ends), sorted by
-stream. The stream's row is locked from then on, so seqs are taken in the order of commits and none is lost to a rollback. Without
-savepoints after it the lock is held for no longer than the commit takes, and transactions that publish to several streams cannot
-wait for each other in a circle; with them streams are locked in several steps, and PostgreSQL may have to break a circle.
+What a transaction publishes is written by one statement, sent with its commit (or before a savepoint in it begins or ends),
+sorted by stream. The stream's row is locked from then on, so seqs are taken in the order of commits and none is lost to a
+rollback. Without savepoints after it the lock is held for no longer than the commit takes, and transactions that publish to
+several streams cannot wait for each other in a circle; with them streams are locked in several steps, and PostgreSQL may have to
+break a circle.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -14,6 +16,7 @@ from django.db import connection
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
+from core.db.base import Ahead, write_ahead
 from core.ids import uuid7_text
 from events import frames
 from events.announcing import BELL, announcement, send
@@ -49,7 +52,7 @@ class Published:
     def position(self) -> Position:
         """Where it is. Raises TransactionManagementError when what it was published in was rolled back before anybody asked."""
         if self._place is None and any(entry[1] is self._batch for entry in connection.run_on_commit):
-            self._batch.write_ahead()
+            write_ahead()
         if self._place is None:
             raise TransactionManagementError("The event was never written: its transaction was rolled back")
         return self._place
@@ -65,49 +68,54 @@ class Published:
         return self.position.epoch
 
 
-class _Batch:
-    """What one transaction publishes under the same savepoints, which share their fate; called when it has committed."""
+class _Batch(Ahead):
+    """What one transaction publishes under the same savepoints, which share their fate."""
 
     def __init__(self) -> None:
         self._waiting: list[Published] = []
+        self._writing: list[tuple[Published, str]] = []
+        self._now = timezone.now()
         self._bytes = 0
-        self._announcements: list[tuple[str, bytes]] = []
+        self._written: list[tuple[Published, str, datetime]] = []
 
     def add(self, one: Published) -> None:
         """Keep it until the commit, or write what has gathered."""
         self._waiting.append(one)
         self._bytes += len(one.payload)
         if len(self._waiting) >= MAX_WAITING_EVENTS or self._bytes >= MAX_WAITING_BYTES:
-            self.write_ahead()
+            write_ahead()
 
-    def write_ahead(self) -> None:
-        """Write what waits, in one statement; the database backend calls it before the commit."""
+    def statement(self) -> tuple[str, list[Any]] | None:
+        """What waits, in the same order everywhere; within a stream in that of publishing."""
         if not self._waiting:
-            return
-        # The same order everywhere; within a stream that of publishing.
-        found = sorted(self._waiting, key=lambda one: one.stream)
-        self._waiting, self._bytes = [], 0
-        ids = [uuid7_text() for _ in found]
-        now = timezone.now()
+            return None
+        self._writing = [(one, uuid7_text()) for one in sorted(self._waiting, key=lambda one: one.stream)]
+        self._waiting, self._bytes, self._now = [], 0, timezone.now()
         rows = [
             {"id": event_id, "stream": one.stream, "type": one.kind, "payload": orjson.Fragment(one.payload)}
-            for one, event_id in zip(found, ids, strict=True)
+            for one, event_id in self._writing
         ]
-        with connection.cursor() as cursor:
-            # One parameter: the driver takes longer over four arrays than all of the rest.
-            cursor.execute(_PUBLISH, [orjson.dumps(rows).decode(), now])
-            seqs, epochs = cursor.fetchone()
-        for one, event_id, seq, epoch in zip(found, ids, seqs, epochs, strict=True):
+        # One parameter: the driver takes longer over four arrays than all of the rest.
+        return _PUBLISH, [orjson.dumps(rows).decode(), self._now]
+
+    def written(self, row: tuple[Any, ...]) -> None:
+        """Where they are."""
+        for (one, event_id), seq, epoch in zip(self._writing, *row, strict=True):
             one._place = Position(epoch, seq)
-            frame = frames.event_frame(
-                kind=one.kind, stream=one.stream, seq=seq, event_id=event_id, created_at=now, payload=one.payload
-            )
-            self._announcements.append((one.stream, announcement(epoch, seq, frame)))
+            self._written.append((one, event_id, self._now))
 
     def __call__(self) -> None:
         """Tell the processes that hold sockets, and the relay."""
-        send(self._announcements)
+        send([_announced(*one) for one in self._written])
         BELL.ring()
+
+
+def _announced(one: Published, event_id: str, moment: datetime) -> tuple[str, bytes]:
+    place = one.position
+    frame = frames.event_frame(
+        kind=one.kind, stream=one.stream, seq=place.seq, event_id=event_id, created_at=moment, payload=one.payload
+    )
+    return one.stream, announcement(place.epoch, place.seq, frame)
 
 
 def publish(event: Any, *, stream: str) -> Published:

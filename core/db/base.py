@@ -2,9 +2,10 @@
 
 import threading
 import time
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, cast
 
-from django.db import DatabaseError, OperationalError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connections
 from django.db.backends.postgresql import base
 from psycopg import OperationalError as DriverError
 from psycopg_pool import PoolTimeout
@@ -14,6 +15,22 @@ RETRY_AFTER_SECONDS = 1.0
 ATTEMPT_SECONDS = 4.0
 _lock = threading.Lock()
 _away_until = 0.0
+
+
+class Ahead(ABC):
+    """A hook of `on_commit` that writes in the transaction, as late as that goes."""
+
+    @abstractmethod
+    def statement(self) -> tuple[str, list[Any]] | None:
+        """The one statement that writes what waits, and its values; None when nothing does."""
+
+    @abstractmethod
+    def written(self, row: tuple[Any, ...]) -> None:
+        """What the statement returned. May not fail: the transaction may have been committed by then."""
+
+    @abstractmethod
+    def __call__(self) -> None:
+        """It was committed."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -43,26 +60,35 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 _away_until = 0.0
         return connection
 
-    def write_ahead(self) -> None:
-        """Let what waits for this transaction's end write its rows: every hook of `on_commit` that has a `write_ahead`.
+    def write_ahead(self, ending: str = "") -> bool:
+        """Write what the hooks of `on_commit` that are `Ahead` kept for this transaction's end, in one exchange with `ending`.
 
-        Done before the commit, and before a savepoint begins or is released, so that what a savepoint takes back is its own.
+        False when nothing waited, and nothing was sent.
+        Done with the commit, and before a savepoint begins or is released, so that what a savepoint takes back is its own.
         """
-        for entry in tuple(self.run_on_commit):
-            if (write := getattr(entry[1], "write_ahead", None)) is not None:
-                write()
+        hooks = [entry[1] for entry in self.run_on_commit if isinstance(entry[1], Ahead)]
+        waiting = [(hook, *found) for hook in hooks if (found := hook.statement()) is not None]
+        if not waiting:
+            return False
+        with self.cursor() as cursor:
+            statements = "; ".join(statement for _, statement, _ in waiting)
+            cursor.execute(statements + ending, [value for _, _, values in waiting for value in values])
+            for hook, _, _ in waiting:
+                hook.written(cursor.fetchone())
+                cursor.nextset()
+        return True
 
-    def commit(self) -> None:
-        """Commit, with what was to be written last. If that cannot be written, nothing is committed."""
+    def _commit(self) -> None:
+        """Commit, together with what was to be written last: its locks are held for no exchange of their own."""
         try:
-            self.write_ahead()
+            if not self.write_ahead("; COMMIT"):
+                super()._commit()
         except DatabaseError:
             # `atomic` rolls back for these, and only for these.
             raise
         except BaseException:
             self.rollback()
             raise
-        super().commit()
 
     def savepoint(self) -> Any:
         """Begin a savepoint; what was published before it belongs to what is around it."""
@@ -83,3 +109,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with _lock:
                 _away_until = _away_until or time.monotonic()
             self.pool.check()
+
+
+def write_ahead() -> None:
+    """Write now what waits for the end of the running transaction."""
+    cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS]).write_ahead()
