@@ -8,6 +8,7 @@ from typing import Any, cast
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connections
 from django.db.backends.postgresql import base
 from psycopg import OperationalError as DriverError
+from psycopg.pq import TransactionStatus
 from psycopg_pool import PoolTimeout
 
 RETRY_AFTER_SECONDS = 1.0
@@ -70,6 +71,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         waiting = [(hook, *found) for hook in hooks if (found := hook.statement()) is not None]
         if not waiting:
             return False
+        if ending and self.connection.info.transaction_status == TransactionStatus.IDLE:
+            # Nothing else was asked in this transaction: statements that are sent together are one by themselves.
+            self.connection.autocommit, ending = True, ""
         with self.cursor() as cursor:
             statements = "; ".join(statement for _, statement, _ in waiting)
             cursor.execute(statements + ending, [value for _, _, values in waiting for value in values])
@@ -82,7 +86,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Commit, together with what was to be written last: its locks are held for no exchange of their own."""
         try:
             if not self.write_ahead("; COMMIT"):
-                super()._commit()
+                super()._commit()  # type: ignore[misc]
         except DatabaseError:
             # `atomic` rolls back for these, and only for these.
             raise

@@ -6,17 +6,18 @@ What is accepted is counted, written and told of in one transaction; the gateway
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from analytics.services import consume_messages, used_up
 from core import audit
+from core.db.base import Ahead
 from core.exceptions import Invalid
 from core.ids import uuid7
 from modules.whatsapp import bell, telling
@@ -43,6 +44,7 @@ MAX_AHEAD = timedelta(days=366)
 # Functions of the database keep their plans, and one exchange is less than two.
 _SENDING_SESSION = "SELECT * FROM whatsapp_sending_session(%s, %s, %s)"
 _QUEUE = "SELECT whatsapp_queue_message(%s, %s, %s, %s)"
+_USED_UP = "AT429"
 
 
 class SendingSession(NamedTuple):
@@ -58,11 +60,17 @@ class SendingSession(NamedTuple):
     zone: str
     opted_out: bool
     last_inbound_at: datetime | None
+    sent: str | None
 
     @property
     def is_sandbox(self) -> bool:
         """Whether nothing leaves the house."""
         return self.driver == Driver.SANDBOX
+
+    def sent_on(self, day: date) -> int:
+        """How many messages its owner sent on a day that may be today somewhere."""
+        counts: dict[str, int] = orjson.loads(self.sent) if self.sent else {}
+        return counts.get(day.isoformat(), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +106,48 @@ def send(*, user_id: UUID, environment: str, recipient: str, draft: Draft) -> Me
 
 
 def _accept(user_id: UUID, environment: str, recipient: str, draft: Draft) -> Message:
-    with transaction.atomic():
-        session = _session_for(user_id, environment, recipient, draft)
-        zone = zone_of(session.zone)
-        now = datetime.now(zone)
-        if isinstance(draft.media, Media) and draft.media._state.adding:
-            keep(draft.media)
-        message = build(session, recipient, draft, day=now.date() if is_counted(session) else None)
-        telling.message_queued(message)
-        bell.MESSAGES.ring_after_commit()
-        # Last: an account's other messages wait for this from here to the commit.
-        if not _queue(message, session.daily_limit):
-            raise used_up(session.daily_limit, now)
+    session = _session_for(user_id, environment, recipient, draft)
+    now = datetime.now(zone_of(session.zone))
+    counted = is_counted(session)
+    if counted and session.sent_on(now.date()) >= session.daily_limit:
+        raise used_up(session.daily_limit, now)
+    message = build(session, recipient, draft, day=now.date() if counted else None)
+    try:
+        with transaction.atomic():
+            if isinstance(draft.media, Media) and draft.media._state.adding:
+                keep(draft.media)
+            transaction.on_commit(_Queueing(message, session.daily_limit))
+            telling.message_queued(message)
+    except DatabaseError as error:
+        # Others were quicker.
+        if getattr(error.__cause__, "sqlstate", None) == _USED_UP:
+            raise used_up(session.daily_limit, now) from None
+        raise
     return message
 
 
-def _queue(message: Message, limit: int) -> bool:
-    """Insert a message and count it where it counts; False when the limit of its day is used up, and all is to be rolled back."""
-    row = orjson.dumps({field.column: getattr(message, field.attname) for field in Message._meta.concrete_fields})
-    with connection.cursor() as cursor:
-        cursor.execute(_QUEUE, [row.decode(), uuid7(), int(message.message_type in MEDIA_TYPES), limit])
-        queued: bool = cursor.fetchone()[0]
-    message._state.adding = False
-    return queued
+class _Queueing(Ahead):
+    """A message's row, counted where it counts, written with the commit: an account's other messages wait for no longer."""
+
+    def __init__(self, message: Message, limit: int) -> None:
+        self._message = message
+        self._limit = limit
+
+    def statement(self) -> tuple[str, list[Any]] | None:
+        """Insert and count it, or fail with the code _USED_UP."""
+        message = self._message
+        if not message._state.adding:
+            return None
+        message._state.adding = False
+        row = orjson.dumps({field.column: getattr(message, field.attname) for field in Message._meta.concrete_fields})
+        return _QUEUE, [row.decode(), uuid7(), int(message.message_type in MEDIA_TYPES), self._limit]
+
+    def written(self, row: tuple[Any, ...]) -> None:
+        """Nothing comes back."""
+
+    def __call__(self) -> None:
+        """Wake the sender."""
+        bell.MESSAGES.ring()
 
 
 def _session_for(user_id: UUID, environment: str, recipient: str, draft: Draft) -> SendingSession:
