@@ -26,7 +26,11 @@ Handler = Callable[[Sequence[Call]], Sequence[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command with what the AsyncAPI document says of it: properties in JSON Schema, and examples that fit them."""
+    """A command with what the AsyncAPI document says of it: properties in JSON Schema, and examples that fit them.
+
+    `apart` names the field of the frame by which calls wait for each other: of those with the same value only one batch at a time
+    is under way, so that none of them holds up others while it waits for what a batch before it has locked.
+    """
 
     handler: Handler
     summary: str
@@ -35,6 +39,7 @@ class Command:
     optional: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
     answer_example: Mapping[str, Any] = field(default_factory=dict)
+    apart: str | None = None
 
     def __call__(self, calls: Sequence[Call]) -> Sequence[Outcome]:
         """Carry out calls that came together."""

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
-from core.db.base import Ahead, write_ahead
+from core.db.base import Ahead, Statement, write_ahead
 from core.ids import uuid7_text
 from events import frames
 from events.announcing import BELL, announcement, send
@@ -85,7 +85,7 @@ class _Batch(Ahead):
         if len(self._waiting) >= MAX_WAITING_EVENTS or self._bytes >= MAX_WAITING_BYTES:
             write_ahead()
 
-    def statement(self) -> tuple[str, list[Any]] | None:
+    def statement(self) -> Statement | None:
         """What waits, in the same order everywhere; within a stream in that of publishing."""
         if not self._waiting:
             return None
@@ -98,9 +98,9 @@ class _Batch(Ahead):
         # One parameter: the driver takes longer over four arrays than all of the rest.
         return _PUBLISH, [orjson.dumps(rows).decode(), self._now]
 
-    def written(self, row: tuple[Any, ...]) -> None:
+    def written(self, rows: list[tuple[Any, ...]]) -> None:
         """Where they are."""
-        for (one, event_id), seq, epoch in zip(self._writing, *row, strict=True):
+        for (one, event_id), seq, epoch in zip(self._writing, *rows[0], strict=True):
             one._place = Position(epoch, seq)
             self._written.append((one, event_id, self._now))
 

@@ -63,7 +63,7 @@ class Realtime:
         self.online = Online(self.tasks)
         self._command_threads = Threads(COMMAND_THREADS)
         commands_of_apps = registry.socket_commands().items()
-        self.batches = {name: Batches(self._command_threads, self.tasks, handler) for name, handler in commands_of_apps}
+        self.batches = {name: Batches(self._command_threads, self.tasks, found, found.apart) for name, found in commands_of_apps}
         self._polling = Polling(self._rest, self.hub, self.threads)
         self.hub.start()
         principal_listener.observe(lambda kind, identifier: _call(loop, self.presence.changed, kind, identifier))

@@ -3,6 +3,7 @@
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connections
@@ -16,17 +17,19 @@ RETRY_AFTER_SECONDS = 1.0
 ATTEMPT_SECONDS = 4.0
 _lock = threading.Lock()
 _away_until = 0.0
+# A text with `%s` for each of its values.
+Statement = tuple[str, Sequence[Any]]
 
 
 class Ahead(ABC):
     """A hook of `on_commit` that writes in the transaction, as late as that goes."""
 
     @abstractmethod
-    def statement(self) -> tuple[str, list[Any]] | None:
+    def statement(self) -> Statement | None:
         """The one statement that writes what waits, and its values; None when nothing does."""
 
     @abstractmethod
-    def written(self, row: tuple[Any, ...]) -> None:
+    def written(self, rows: list[tuple[Any, ...]]) -> None:
         """What the statement returned. May not fail: the transaction may have been committed by then."""
 
     @abstractmethod
@@ -68,24 +71,31 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Done with the commit, and before a savepoint begins or is released, so that what a savepoint takes back is its own.
         """
         hooks = [entry[1] for entry in self.run_on_commit if isinstance(entry[1], Ahead)]
-        waiting = [(hook, *found) for hook in hooks if (found := hook.statement()) is not None]
+        waiting = {hook: found for hook in hooks if (found := hook.statement()) is not None}
         if not waiting:
             return False
-        if ending and self.connection.info.transaction_status == TransactionStatus.IDLE:
+        last: list[Statement] = [(ending, [])] if ending else []
+        if last and self.connection.info.transaction_status == TransactionStatus.IDLE:
             # Nothing else was asked in this transaction: statements that are sent together are one by themselves.
-            self.connection.autocommit, ending = True, ""
-        with self.cursor() as cursor:
-            statements = "; ".join(statement for _, statement, _ in waiting)
-            cursor.execute(statements + ending, [value for _, _, values in waiting for value in values])
-            for hook, _, _ in waiting:
-                hook.written(cursor.fetchone())
-                cursor.nextset()
+            self.connection.autocommit, last = True, []
+        for hook, rows in zip(waiting, self.exchange([*waiting.values(), *last]), strict=False):
+            hook.written(rows)
         return True
+
+    def exchange(self, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+        """Send statements together, each with a snapshot of its own; the rows of each."""
+        found: list[list[tuple[Any, ...]]] = []
+        with self.cursor() as cursor:
+            cursor.execute("; ".join(text for text, _ in statements), [value for _, values in statements for value in values])
+            for _ in statements:
+                found.append(cursor.fetchall() if cursor.description else [])
+                cursor.nextset()
+        return found
 
     def _commit(self) -> None:
         """Commit, together with what was to be written last: its locks are held for no exchange of their own."""
         try:
-            if not self.write_ahead("; COMMIT"):
+            if not self.write_ahead("COMMIT"):
                 super()._commit()  # type: ignore[misc]
         except DatabaseError:
             # `atomic` rolls back for these, and only for these.
@@ -117,4 +127,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 def write_ahead() -> None:
     """Write now what waits for the end of the running transaction."""
-    cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS]).write_ahead()
+    _default().write_ahead()
+
+
+def exchange(statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+    """Send statements together; the rows of each. In a transaction each sees what was committed before it began."""
+    return _default().exchange(statements)
+
+
+def _default() -> DatabaseWrapper:
+    return cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS])

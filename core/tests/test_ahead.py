@@ -19,8 +19,8 @@ class Note(Ahead):
         number, self.number = self.number, None
         return None if number is None else ("INSERT INTO note VALUES (%s) RETURNING number", [number])
 
-    def written(self, row):
-        self.told.append(row[0])
+    def written(self, rows):
+        self.told.append(rows[0][0])
 
     def __call__(self):
         self.told.append("committed")

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
+from core.db.base import exchange
 from modules.chat.choices import History, Role
 from modules.chat.models import ChatFile
 from modules.chat.text import ALL, mentioned
 
+# A room that somebody holds holds up those that are locked with it no longer than this.
+_PATIENCE = "SET LOCAL lock_timeout = '2s'"
 # In one order everywhere, so that no two wait for each other.
 _LOCK = "SELECT id FROM chat_room WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 # A statement of its own: of one that waits for a lock only the locked rows are those of the newest commit, and who was banned or
@@ -35,7 +36,7 @@ FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS asked(room, sender, cid), LAT
 ) AS found
 """
 _RELATED = """
-SELECT id, room_id, number, root_id, reply_count, deleted_at IS NOT NULL, sender_id FROM chat_message WHERE id = ANY(%s)
+SELECT id, room_id, number, root_id, reply_count, deleted_at IS NOT NULL, sender_id FROM chat_message WHERE id = ANY(%s::uuid[])
 """
 _NAMED = """
 SELECT m.room_id, lower(u.username), u.id FROM unnest(%s::uuid[], %s::text[]) AS asked(room, name)
@@ -119,29 +120,26 @@ def read(drafts: Collection[Draft]) -> Known:
     """Lock the rooms and read. To be called in a transaction."""
     known = Known()
     asked = list(dict.fromkeys((draft.room_id, draft.user_id) for draft in drafts))
-    _rows(_LOCK, [(room,) for room in dict.fromkeys(room for room, _ in asked)])
-    for row in _rows(_PLACES, asked):
+    cids = [(draft.room_id, draft.user_id, draft.cid) for draft in drafts if draft.cid is not None]
+    rooms = list(dict.fromkeys(room for room, _ in asked))
+    # In one exchange: what is locked is locked for no longer than it takes.
+    _, _, places, sent = exchange([(_PATIENCE, []), (_LOCK, [rooms]), (_PLACES, _columns(asked, 2)), (_KNOWN, _columns(cids, 3))])
+    for row in places:
         place = Place(*row)
         known.places[place.room_id, place.user_id] = place
-    cids = [(draft.room_id, draft.user_id, draft.cid) for draft in drafts if draft.cid is not None]
-    if cids:
-        known.sent = {(room, user, cid): (key, number) for room, user, cid, key, number in _rows(_KNOWN, cids)}
+    known.sent = {(room, user, cid): (key, number) for room, user, cid, key, number in sent}
     related = {key for draft in drafts for key in (draft.root_id, draft.reply_to) if key is not None}
-    if related:
-        known.related = {row[0]: Related(*row) for row in _rows(_RELATED, [(key,) for key in related])}
     names = [(draft.room_id, name) for draft in drafts if "@" in draft.text for name in mentioned(draft.text) if name not in ALL]
-    if names:
-        known.named = {(room, name): user for room, name, user in _rows(_NAMED, names)}
+    if related or names:
+        found, meant = exchange([(_RELATED, [list(related)]), (_NAMED, _columns(names, 2))])
+        known.related = {row[0]: Related(*row) for row in found}
+        known.named = {(room, name): user for room, name, user in meant}
     files = {key for draft in drafts for key in draft.file_ids}
     if files:
-        found = ChatFile.objects.select_for_update(no_key=True).filter(pk__in=files, message=None).order_by("pk")
-        known.files = {file.pk: file for file in found}
+        unsent = ChatFile.objects.select_for_update(no_key=True).filter(pk__in=files, message=None).order_by("pk")
+        known.files = {file.pk: file for file in unsent}
     return known
 
 
-def _rows(statement: str, values: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """What a statement finds for the columns of `values`."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

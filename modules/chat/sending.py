@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
+from psycopg.errors import LockNotAvailable
 
-from core.exceptions import DomainError, Invalid
+from core.db.base import write_ahead
+from core.exceptions import DomainError, Invalid, Unavailable
 from core.ids import uuid7
 from events import publish
 from events.publishing import Published
@@ -53,8 +55,9 @@ Outcome = Sent | DomainError
 def send(drafts: Sequence[Draft]) -> list[Outcome]:
     """Send messages; what became of each, in their order.
 
-    What each may come to: Invalid, RoomNotFound, RoomArchived, RightMissing, Muted, TooFast, SlowMode. A message of the same
-    sender and `cid` in a room is sent once. Publishes message.created, and chat.mentioned to who is meant.
+    What each may come to: Invalid, RoomNotFound, RoomArchived, RightMissing, Muted, TooFast, SlowMode, Unavailable (the room is
+    held). A message of the same sender and `cid` in a room is sent once. Publishes message.created, and chat.mentioned to who is
+    meant.
     """
     outcomes: dict[int, Outcome] = {}
     fit: dict[int, Draft] = {}
@@ -65,9 +68,24 @@ def send(drafts: Sequence[Draft]) -> list[Outcome]:
         except DomainError as error:
             outcomes[index] = error
     if fit:
-        with transaction.atomic():
-            outcomes |= _Batch(fit).take()
+        outcomes |= _take(fit)
     return [outcomes[index] for index in range(len(drafts))]
+
+
+def _take(drafts: dict[int, Draft]) -> dict[int, Outcome]:
+    """Together; room by room where one of the rooms is held, so that only those for that one are to be sent again."""
+    try:
+        with transaction.atomic():
+            return _Batch(drafts).take()
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+    rooms: dict[UUID, dict[int, Draft]] = {}
+    for index, draft in drafts.items():
+        rooms.setdefault(draft.room_id, {})[index] = draft
+    if len(rooms) == 1:
+        return {index: Unavailable(retry_after=1.0) for index in drafts}
+    return {index: outcome for some in rooms.values() for index, outcome in _take(some).items()}
 
 
 def send_one(draft: Draft) -> Sent:
@@ -221,17 +239,20 @@ class _Batch:
             if member is not None:
                 # In a thread nothing of the room itself is read.
                 read_up_to[member] = read_up_to.get(member, 0) if one.draft.root_id else one.number
-        writing.write(
+        rows = writing.Writing(
             self.taken,
-            [{"id": key, "number": number, "paced": self.paces[key]} for key, number in rooms.items()],
-            [{"id": key, "number": number, "paced": self.paces[key]} for key, number in read_up_to.items()],
-            self.now,
+            [{"id": key, "number": number, "paced": self.paces[key], "at": self.now} for key, number in rooms.items()],
+            [{"id": key, "number": number, "paced": self.paces[key], "at": self.now} for key, number in read_up_to.items()],
         )
+        transaction.on_commit(rows)
         answers = [one for one in self.taken if one.draft.root_id is not None]
+        used = [known.files[key] for one in self.taken for key in one.draft.file_ids]
+        if answers or used or any("@" in one.text or "://" in one.text for one in self.taken):
+            # What else is written refers to them.
+            write_ahead()
         if answers:
             writing.write_threads(answers, known.related, self.now)
         writing.write_mentions(self.taken, known.related)
-        used = [known.files[key] for one in self.taken for key in one.draft.file_ids]
         if used:
             ChatFile.objects.bulk_update(used, ["room", "message", "position"])
         note_links(self.taken)

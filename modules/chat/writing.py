@@ -9,20 +9,21 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from core.db.base import Ahead, Statement
 from core.ids import uuid7
 from modules.chat.models import Mention
 from modules.chat.places import Draft, Place, Related
 
 _WRITE = """
 WITH written AS (
-  INSERT INTO chat_message SELECT * FROM json_populate_recordset(NULL::chat_message, %(messages)s)
+  INSERT INTO chat_message SELECT * FROM json_populate_recordset(NULL::chat_message, %s)
 ), numbered AS (
-  UPDATE chat_room r SET last_number = v.number, last_message_at = %(now)s, paced_until = v.paced
-  FROM json_to_recordset(%(rooms)s) AS v(id uuid, number bigint, paced timestamptz) WHERE r.id = v.id
+  UPDATE chat_room r SET last_number = v.number, last_message_at = v.at, paced_until = v.paced
+  FROM json_to_recordset(%s) AS v(id uuid, number bigint, paced timestamptz, at timestamptz) WHERE r.id = v.id
 )
-UPDATE chat_member m SET last_sent_at = %(now)s, read_at = %(now)s, paced_until = v.paced,
+UPDATE chat_member m SET last_sent_at = v.at, read_at = v.at, paced_until = v.paced,
        read_number = greatest(m.read_number, v.number)
-FROM json_to_recordset(%(members)s) AS v(id uuid, number bigint, paced timestamptz) WHERE m.id = v.id
+FROM json_to_recordset(%s) AS v(id uuid, number bigint, paced timestamptz, at timestamptz) WHERE m.id = v.id
 """
 _THREADS = """
 WITH counted AS (
@@ -82,18 +83,27 @@ class Taken:
         }
 
 
-def write(
-    messages: Sequence[Taken], rooms: Sequence[Mapping[str, Any]], members: Sequence[Mapping[str, Any]], now: datetime
-) -> None:
-    """Insert messages; give rooms and members (`id`, `number`, `paced`) their new numbers and paces."""
-    values: dict[str, Any] = {
-        "messages": _json([message.row() for message in messages]),
-        "rooms": _json(rooms),
-        "members": _json(members),
-        "now": now,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE, values)
+class Writing(Ahead):
+    """Inserts messages, and gives rooms and members (`id`, `number`, `paced`, `at`) their new numbers and paces."""
+
+    def __init__(
+        self, messages: Sequence[Taken], rooms: Sequence[Mapping[str, Any]], members: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self._waiting: Statement | None = (
+            _WRITE,
+            [_json([message.row() for message in messages]), _json(rooms), _json(members)],
+        )
+
+    def statement(self) -> Statement | None:
+        """All of it."""
+        waiting, self._waiting = self._waiting, None
+        return waiting
+
+    def written(self, rows: list[tuple[Any, ...]]) -> None:
+        """Nothing comes back."""
+
+    def __call__(self) -> None:
+        """Those who listen are told by the events."""
 
 
 def write_threads(answers: Sequence[Taken], roots: Mapping[UUID, Related], now: datetime) -> None:

@@ -38,6 +38,7 @@ _CONTENT = {
         "duplicate": {"type": "boolean", "description": "Whether it was there before."},
     },
     answer_example={"message": _SOME_ID, "number": 1044, "seq": 2310, "duplicate": False},
+    apart="room",
 )
 def send(calls: Sequence[Call]) -> Sequence[Outcome]:
     """`{"t": "message.send", "room", "cid", "d": {"text", "root", "reply_to", "files"}}` is answered with `message`, `number`,

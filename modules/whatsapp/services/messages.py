@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from analytics.services import consume_messages, used_up
 from core import audit
-from core.db.base import Ahead
+from core.db.base import Ahead, Statement
 from core.exceptions import Invalid
 from core.ids import uuid7
 from modules.whatsapp import bell, telling
@@ -133,7 +133,7 @@ class _Queueing(Ahead):
         self._message = message
         self._limit = limit
 
-    def statement(self) -> tuple[str, list[Any]] | None:
+    def statement(self) -> Statement | None:
         """Insert and count it, or fail with the code _USED_UP."""
         message = self._message
         if not message._state.adding:
@@ -142,7 +142,7 @@ class _Queueing(Ahead):
         row = orjson.dumps({field.column: getattr(message, field.attname) for field in Message._meta.concrete_fields})
         return _QUEUE, [row.decode(), uuid7(), int(message.message_type in MEDIA_TYPES), self._limit]
 
-    def written(self, row: tuple[Any, ...]) -> None:
+    def written(self, rows: list[tuple[Any, ...]]) -> None:
         """Nothing comes back."""
 
     def __call__(self) -> None:
