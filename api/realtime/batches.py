@@ -18,7 +18,7 @@ from events.hub.threads import Threads
 log = logging.getLogger(__name__)
 MAX_BATCH = 128
 # A batch that has to wait for a lock does not hold up the next one.
-AT_ONCE = 3
+AT_ONCE = 2
 Waiting = tuple[Call, asyncio.Future[Outcome]]
 
 

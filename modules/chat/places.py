@@ -1,10 +1,12 @@
 """What taking messages must know, read behind the locks of their rooms in a few statements whatever their number."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
+
+import orjson
 
 from core.db.base import exchange
 from modules.chat.choices import History, Role
@@ -20,7 +22,7 @@ _LOCK = "SELECT id FROM chat_room WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO 
 _PLACES = """
 SELECT r.id, asked.member, m.id, r.kind, r.history, r.last_number, r.slow_mode_seconds, r.archived_at IS NOT NULL, r.paced_until,
        m.role, m.muted_until, m.last_sent_at, m.paced_until, m.joined_number, coalesce(nullif(p.display_name, ''), u.username)
-FROM unnest(%s::uuid[], %s::uuid[]) AS asked(room, member)
+FROM json_to_recordset(%s) AS asked(room uuid, member uuid)
 JOIN chat_room r ON r.id = asked.room AND r.deleted_at IS NULL
 LEFT JOIN chat_member m ON m.room_id = r.id AND m.user_id = asked.member
 LEFT JOIN users_user u ON u.id = m.user_id
@@ -30,7 +32,7 @@ WHERE asked.member IS NULL OR m.id IS NOT NULL
 # One look into the index for each: as a join, statistics of a young table have it read as a whole.
 _KNOWN = """
 SELECT asked.room, asked.sender, asked.cid, found.id, found.number
-FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS asked(room, sender, cid), LATERAL (
+FROM json_to_recordset(%s) AS asked(room uuid, sender uuid, cid uuid), LATERAL (
   SELECT m.id, m.number FROM chat_message m
   WHERE m.room_id = asked.room AND m.sender_id = asked.sender AND m.cid = asked.cid LIMIT 1
 ) AS found
@@ -39,7 +41,7 @@ _RELATED = """
 SELECT id, room_id, number, root_id, reply_count, deleted_at IS NOT NULL, sender_id FROM chat_message WHERE id = ANY(%s::uuid[])
 """
 _NAMED = """
-SELECT m.room_id, lower(u.username), u.id FROM unnest(%s::uuid[], %s::text[]) AS asked(room, name)
+SELECT m.room_id, lower(u.username), u.id FROM json_to_recordset(%s) AS asked(room uuid, name text)
 JOIN users_user u ON lower(u.username) = asked.name JOIN chat_member m ON m.room_id = asked.room AND m.user_id = u.id
 """
 
@@ -120,18 +122,20 @@ def read(drafts: Collection[Draft]) -> Known:
     """Lock the rooms and read. To be called in a transaction."""
     known = Known()
     asked = list(dict.fromkeys((draft.room_id, draft.user_id) for draft in drafts))
-    cids = [(draft.room_id, draft.user_id, draft.cid) for draft in drafts if draft.cid is not None]
+    cids = [{"room": draft.room_id, "sender": draft.user_id, "cid": draft.cid} for draft in drafts if draft.cid is not None]
+    senders = [{"room": room, "member": user} for room, user in asked]
     rooms = list(dict.fromkeys(room for room, _ in asked))
     # In one exchange: what is locked is locked for no longer than it takes.
-    _, _, places, sent = exchange([(_PATIENCE, []), (_LOCK, [rooms]), (_PLACES, _columns(asked, 2)), (_KNOWN, _columns(cids, 3))])
+    _, _, places, sent = exchange([(_PATIENCE, []), (_LOCK, [rooms]), (_PLACES, [as_json(senders)]), (_KNOWN, [as_json(cids)])])
     for row in places:
         place = Place(*row)
         known.places[place.room_id, place.user_id] = place
     known.sent = {(room, user, cid): (key, number) for room, user, cid, key, number in sent}
     related = {key for draft in drafts for key in (draft.root_id, draft.reply_to) if key is not None}
-    names = [(draft.room_id, name) for draft in drafts if "@" in draft.text for name in mentioned(draft.text) if name not in ALL]
-    if related or names:
-        found, meant = exchange([(_RELATED, [list(related)]), (_NAMED, _columns(names, 2))])
+    named = [(draft.room_id, name) for draft in drafts if "@" in draft.text for name in mentioned(draft.text) if name not in ALL]
+    if related or named:
+        names = as_json([{"room": room, "name": name} for room, name in named])
+        found, meant = exchange([(_RELATED, [list(related)]), (_NAMED, [names])])
         known.related = {row[0]: Related(*row) for row in found}
         known.named = {(room, name): user for room, name, user in meant}
     files = {key for draft in drafts for key in draft.file_ids}
@@ -141,5 +145,6 @@ def read(drafts: Collection[Draft]) -> Known:
     return known
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def as_json(value: Any) -> str:
+    """Rows as one parameter: the driver takes much longer over arrays."""
+    return orjson.dumps(value).decode()

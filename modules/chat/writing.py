@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db import connection
 
 from core.db.base import Ahead, Statement
 from core.ids import uuid7
 from modules.chat.models import Mention
-from modules.chat.places import Draft, Place, Related
+from modules.chat.places import Draft, Place, Related, as_json
 
 _WRITE = """
 WITH written AS (
@@ -91,7 +90,7 @@ class Writing(Ahead):
     ) -> None:
         self._waiting: Statement | None = (
             _WRITE,
-            [_json([message.row() for message in messages]), _json(rooms), _json(members)],
+            [as_json([message.row() for message in messages]), as_json(rooms), as_json(members)],
         )
 
     def statement(self) -> Statement | None:
@@ -123,7 +122,7 @@ def write_threads(answers: Sequence[Taken], roots: Mapping[UUID, Related], now: 
         for (root, user), (room, number) in followers.items()
     ]
     counted = [{"id": key, "number": number} for key, number in counts.items()]
-    values: dict[str, Any] = {"roots": _json(counted), "followers": _json(rows), "now": now}
+    values: dict[str, Any] = {"roots": as_json(counted), "followers": as_json(rows), "now": now}
     with connection.cursor() as cursor:
         cursor.execute(_THREADS, values)
 
@@ -143,7 +142,3 @@ def write_mentions(messages: Sequence[Taken], roots: Mapping[UUID, Related]) -> 
         )
         for one, user in [*meant, *everybody]
     )
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
