@@ -14,9 +14,10 @@ class DomainAppConfig(AppConfig):
     the import paths of the kinds of event stream it owns; `event_consumers` those of functions that take committed events, at
     least once and in the transaction that marks them taken (events.relay). `loops` are those of classes that the relay process
     runs (core.registry.Loop); `socket_commands` those of functions that carry out what clients say on the socket, by its name
-    (core.socket_commands.command); `tour` that of a function that shows the app at work in `make tour`, with all of its scopes;
-    `demo` that of a function that makes its demo data on an empty development database (core.registry.Demo). A product module
-    that is switched off is not installed, so none of these exist for it.
+    (core.socket_commands.command); `account_ends` those of functions that are called with `user` and `actor` in the transaction
+    that deletes an account, before it (core.registry.AccountEnds); `tour` that of a function that shows the app at work in `make
+    tour`, with all of its scopes; `demo` that of a function that makes its demo data on an empty development database
+    (core.registry.Demo). A product module that is switched off is not installed, so none of these exist for it.
     """
 
     # Django takes an app's configuration by itself only where exactly one class says so: each subclass does.
@@ -29,6 +30,7 @@ class DomainAppConfig(AppConfig):
     event_consumers: ClassVar[tuple[str, ...]] = ()
     loops: ClassVar[tuple[str, ...]] = ()
     socket_commands: ClassVar[Mapping[str, str]] = {}
+    account_ends: ClassVar[tuple[str, ...]] = ()
     tour: ClassVar[str] = ""
     demo: ClassVar[str] = ""
 

@@ -22,6 +22,13 @@ class Loop(Protocol):
         """End `run` soon."""
 
 
+class AccountEnds(Protocol):
+    """Puts an app's things in order before an account is deleted."""
+
+    def __call__(self, *, user: Any, actor: Any) -> None:
+        """Do so, in the transaction; `actor` is who deletes it."""
+
+
 class Demo(Protocol):
     """Makes an app's demo data for the demo administrator's id; what the file of demo credentials shall have of it."""
 
@@ -61,6 +68,11 @@ def loops() -> list[type[Loop]]:
 def socket_commands() -> dict[str, Command]:
     """Every declared command of the socket."""
     return {name: import_string(path) for config in domain_apps() for name, path in config.socket_commands.items()}
+
+
+def account_ends() -> list[AccountEnds]:
+    """Everything to be called before an account is deleted."""
+    return [import_string(path) for config in domain_apps() for path in config.account_ends]
 
 
 def tours() -> list[Callable[..., None]]:

@@ -18,7 +18,8 @@ from config.local.components import REALTIME_OPTIONS
 from config.local.process import free_port
 from config.local.scratch import ScratchServices
 
-WRITERS, MANY_ROOMS = 200, 100
+# Each waits for its acknowledgement before it writes again: one room is full with these, a hundred with eight in each.
+WRITERS, MANY_WRITERS, MANY_ROOMS = 200, 800, 100
 ROOM_OF, ROOM_RATE = 500, 20.0
 TARGETS = {"one_room": 1500, "many_rooms": 2500}
 MAX_DELIVERY_MS, MAX_PAGE_MS, MAX_SEARCH_MS = 20.0, 10.0, 50.0
@@ -75,14 +76,16 @@ def _sending(seconds: float) -> dict[str, dict[str, float]]:
     """Messages acknowledged after their commit, all in one room, then over a hundred, by people who follow nothing."""
     from bench.chat.people import make_people, make_rooms, tokens
 
-    people = make_people(WRITERS)
+    people = make_people(MANY_WRITERS)
     (one,) = make_rooms(people[0], [people])
     many = make_rooms(people[0], [people] * MANY_ROOMS)
     credentials = tokens(people)
-    rooms = {"one_room": [one] * WRITERS, "many_rooms": [many[n % MANY_ROOMS] for n in range(WRITERS)]}
+    rooms = {"one_room": [one] * WRITERS, "many_rooms": [many[n % MANY_ROOMS] for n in range(MANY_WRITERS)]}
     result = {}
     for name, where in rooms.items():
-        found = [{"token": token, "room": str(room.pk), "follows": False} for token, room in zip(credentials, where, strict=True)]
+        found = [
+            {"token": token, "room": str(room.pk), "follows": False} for token, room in zip(credentials, where, strict=False)
+        ]
         result[name] = _run(found, seconds, None)
         say(f"sending, {name}: {result[name]}")
     return result

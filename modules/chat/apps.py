@@ -15,6 +15,7 @@ class ChatConfig(DomainAppConfig):
     demo = "api.v1.chat.demo.make"
     stream_kinds: ClassVar[tuple[str, ...]] = ("modules.chat.streams.ROOM",)
     event_consumers: ClassVar[tuple[str, ...]] = ("modules.chat.services.guests.consume",)
+    account_ends: ClassVar[tuple[str, ...]] = ("modules.chat.services.departures.leave_everything",)
     loops: ClassVar[tuple[str, ...]] = ("modules.chat.previewing.LinkPreviewer",)
     socket_commands: ClassVar[Mapping[str, str]] = {
         "message.send": "api.v1.chat.commands.send",

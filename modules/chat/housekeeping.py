@@ -17,7 +17,8 @@ from django.utils import timezone
 from core.db.batches import in_batches
 from core.files import remove, storage
 from modules.chat import files
-from modules.chat.models import ChatFile, Room
+from modules.chat.joining import remove as take_out
+from modules.chat.models import ChatFile, Member, Room
 
 log = logging.getLogger(__name__)
 BATCH = 200
@@ -61,6 +62,7 @@ def purge() -> dict[str, int]:
     rooms, of_rooms = _purge_rooms()
     _abandon_unsent()
     return {
+        "guests": _let_guests_go(),
         "messages": deleted + of_rooms,
         "emptied": emptied,
         "rooms": rooms,
@@ -73,6 +75,20 @@ def sweep_files() -> int:
     """Remove what is stored of uploads that were broken off before their row was written; how many files."""
     today = timezone.now().astimezone(UTC).date()
     return sum(_sweep(datetime.combine(today - timedelta(days=days), time(), UTC)) for days in SWEPT_DAYS)
+
+
+def _let_guests_go() -> int:
+    """Guests whose accounts ended are taken out of their rooms, each by itself: how many. Publishes member.left."""
+    ended = Member.objects.filter(user__is_guest=True, user__is_active=False, room__deleted_at=None).order_by("pk")
+    total = 0
+    while found := list(ended[:BATCH]):
+        for member in found:
+            with transaction.atomic():
+                room = Room.objects.select_for_update(no_key=True).get(pk=member.room_id)
+                for there in Member.objects.filter(pk=member.pk):
+                    take_out(room, there, "left")
+        total += len(found)
+    return total
 
 
 def _expire() -> tuple[int, int]:

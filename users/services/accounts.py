@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from core import audit
+from core import audit, registry
 from core.exceptions import FieldError, Invalid
 from core.principals import announce_change
 from events import publish
@@ -151,6 +151,8 @@ def delete_user(*, user: User, actor: User) -> None:
     _check_rank(actor, user)
     with transaction.atomic():
         user_id = user.pk
+        for prepare in registry.account_ends():
+            prepare(user=user, actor=actor)
         profiles.drop_avatar(user_id=user_id)
         announce_change("user", user_id)
         audit.record("user.deleted", actor=actor, target_type="user", target_id=user_id, target_label=user.username)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -23,12 +24,12 @@ def calls(count: int) -> list[Call]:
     return [Call(NOBODY, None, {"number": number}) for number in range(count)]
 
 
-def play(handler: Callable[[Sequence[Call]], Sequence[Outcome]], asked: Sequence[Call]) -> list[Any]:
+def play(handler: Callable[[Sequence[Call]], Sequence[Outcome]], asked: Sequence[Call], apart: str | None = None) -> list[Any]:
     """What becomes of calls that come together."""
 
     async def scenario() -> list[Any]:
         threads, tasks = Threads(4), Tasks()
-        batches = Batches(threads, tasks, handler)
+        batches = Batches(threads, tasks, handler, apart)
         try:
             return list(await asyncio.gather(*(batches.submit(call) for call in asked)))
         finally:
@@ -125,3 +126,68 @@ def test_whoever_asked_is_answered_whatever_breaks(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Threads, "run", broken)
     outcomes = play(echo, calls(3))
     assert [outcome.stable_code for outcome in outcomes] == ["internal_error"] * 3
+
+
+def of_rooms(names: str) -> list[Call]:
+    return [Call(NOBODY, None, {"number": number, "room": name}) for number, name in enumerate(names)]
+
+
+def test_calls_that_would_wait_for_each_other_are_never_in_two_batches_at_once() -> None:
+    lock, busy, met, order = threading.Lock(), set[str](), list[str](), list[int]()
+
+    def handler(asked: Sequence[Call]) -> list[Outcome]:
+        rooms = {call.frame["room"] for call in asked}
+        with lock:
+            met.extend(busy & rooms)
+            busy.update(rooms)
+        time.sleep(0.002)
+        with lock:
+            busy.difference_update(rooms)
+            order.extend(call.frame["number"] for call in asked)
+        return echo(asked)
+
+    asked = of_rooms("abcabdaab" * MAX_BATCH)
+    assert play(handler, asked, "room") == [{"number": number} for number in range(len(asked))]
+    assert met == []
+    # Those of one room one after another, as they came.
+    assert [number for number in order if asked[number].frame["room"] == "a"] == [
+        number for number, call in enumerate(asked) if call.frame["room"] == "a"
+    ]
+
+
+def test_a_room_that_takes_long_holds_up_its_own_calls_only() -> None:
+    async def scenario() -> list[str]:
+        threads, tasks, ended = Threads(4), Tasks(), list[str]()
+        free = threading.Event()
+
+        def handler(asked: Sequence[Call]) -> list[Outcome]:
+            if any(call.frame["room"] == "slow" for call in asked):
+                free.wait(10)
+            return echo(asked)
+
+        batches = Batches(threads, tasks, handler, "room")
+
+        async def ask(room: str) -> None:
+            await batches.submit(Call(NOBODY, None, {"number": 1, "room": room}))
+            ended.append(room)
+
+        try:
+            slow = [asyncio.create_task(ask("slow")) for _ in range(3)]
+            await asyncio.sleep(0.01)
+            for _ in range(5):
+                await asyncio.wait_for(ask("quick"), 5)
+            free.set()
+            await asyncio.gather(*slow)
+            return ended
+        finally:
+            free.set()
+            await tasks.stop()
+            threads.close()
+
+    assert asyncio.run(scenario()) == ["quick"] * 5 + ["slow"] * 3
+
+
+@pytest.mark.parametrize("room", [None, 7, ["a"], {"a": 1}])
+def test_what_is_no_name_waits_for_nothing(room: Any) -> None:
+    asked = [Call(NOBODY, None, {"number": number, "room": room}) for number in range(5)]
+    assert play(echo, asked, "room") == [{"number": number} for number in range(5)]

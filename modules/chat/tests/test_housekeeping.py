@@ -30,7 +30,7 @@ from users.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
-NOTHING = {"messages": 0, "emptied": 0, "rooms": 0, "files": 0, "previews": 0}
+NOTHING = {"guests": 0, "messages": 0, "emptied": 0, "rooms": 0, "files": 0, "previews": 0}
 
 
 def purged(**counts):

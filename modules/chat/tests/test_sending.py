@@ -9,9 +9,9 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from core.exceptions import Invalid
+from core.exceptions import Invalid, Unavailable
 from events.models import Event
-from modules.chat import joining, sending
+from modules.chat import joining, places, sending
 from modules.chat.choices import Role, RoomKind
 from modules.chat.exceptions import Muted, RightMissing, RoomNotFound
 from modules.chat.models import Member, Mention, Message, ThreadFollower
@@ -200,3 +200,33 @@ def test_a_crowd_of_mentions_in_many_rooms_at_once_meets_no_deadlock(user: User,
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_a_room_that_somebody_holds_harms_no_messages_of_others(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "_PATIENCE", "SET LOCAL lock_timeout = '100ms'")
+    held, free = make_room(user), make_room(user)
+    holding, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            joining.locked(held.pk)
+            holding.set()
+            done.wait(20)
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert holding.wait(10)
+        drafts = [Draft(room.pk, user.pk, "hello", cid=uuid4()) for room in (held, free, held, free)]
+        outcomes = sending.send(drafts)
+    finally:
+        done.set()
+        holder.join()
+    assert [outcome.number for outcome in outcomes if isinstance(outcome, Sent)] == [1, 2]
+    for outcome in (outcomes[0], outcomes[2]):
+        assert isinstance(outcome, Unavailable)
+        assert outcome.retry_after == 1.0
+    # Sent again, they are there.
+    again = sending.send([drafts[0], drafts[2]])
+    assert [outcome.number for outcome in again if isinstance(outcome, Sent)] == [1, 2]
