@@ -66,7 +66,7 @@ QUERIES = {
     "v1:chat-thread-list": 1,
     "v1:chat-mention-list": 2,
     "v1:chat-unread": 1,
-    "v1:chat-search": 4,
+    "v1:chat-search": 7,
     "v1:chat-incoming-webhooks": 3,
 }
 # What a list cannot be asked without.

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.db import transaction
+
 from bench.chat.people import analyze, fill, make_people, make_rooms
 from modules.chat.models import Message
 from modules.chat.searching import Search, search, snippet
@@ -46,7 +48,8 @@ def measure(rows: int, calls: int, say: Callable[[str], None]) -> dict[str, Any]
 
 
 def _page(person: User, asked: Search) -> Sequence[Any]:
-    found: list[Message] = list(search(person.pk, asked).order_by("-id")[: PAGE + 1])
+    with transaction.atomic():
+        found: list[Message] = list(search(person.pk, asked).order_by("-id")[: PAGE + 1])
     return [snippet(asked, message.text) for message in found]
 
 

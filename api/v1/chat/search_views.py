@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
@@ -47,7 +48,8 @@ class SearchViewSet(ListModelMixin, GenericViewSet):
             until=data.get("until"),
             has=data.get("has", ""),
         )
-        rows = self.paginate_queryset(searching.search(user_id, asked)) or []
+        with transaction.atomic():
+            rows = self.paginate_queryset(searching.search(user_id, asked)) or []
         found = [
             {"message": message, "snippet": {"text": snippet.text, "matches": snippet.matches}}
             for message, snippet in zip(
