@@ -15,6 +15,7 @@ _AFTER = """
 SELECT seq, id, type, payload::text, created_at FROM events_event
 WHERE stream = %s AND seq > %s AND seq <= %s ORDER BY seq LIMIT %s
 """
+_BEFORE = "SELECT seq FROM events_event WHERE stream = %s AND created_at < %s ORDER BY seq DESC LIMIT 1"
 _LAST = 9_223_372_036_854_775_807
 
 
@@ -56,6 +57,14 @@ def heads(streams: Iterable[str]) -> dict[str, Head]:
 def head(stream: str) -> Head:
     """The head of one stream."""
     return heads([stream])[stream]
+
+
+def last_before(stream: str, moment: datetime) -> int:
+    """The seq of the last kept event of a stream that is older than `moment`; 0 where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BEFORE, [stream, moment])
+        row = cursor.fetchone()
+        return row[0] if row else 0
 
 
 def after(stream: str, since: int, *, until: int = _LAST, limit: int) -> list[StoredEvent]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from core.ids import uuid7
 from core.models import TimestampedModel, UUIDModel
+from core.names import validate_shown_name
 from core.validators import JSONObjectValidator
 from events import publish
 from users.choices import MailKind, RevocationReason, WeekStart
@@ -96,7 +97,7 @@ class UserProfile(TimestampedModel):
     """How a person appears and how dates are shown to them."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="profile")
-    display_name = models.CharField(max_length=100, blank=True)
+    display_name = models.CharField(max_length=100, blank=True, validators=[validate_shown_name])
     avatar = models.ImageField(upload_to="avatars/%Y/%m/", blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
     locale = models.CharField(max_length=35, default="en")

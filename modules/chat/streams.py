@@ -1,10 +1,14 @@
 """The stream of a room: its messages, members and settings."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from core.principals import Principal
+from events.selectors import last_before
 from events.streams import StreamKind
 from modules.chat.choices import History
 from modules.chat.models import Member
@@ -22,10 +26,15 @@ def _may_follow(principal: Principal, identifier: str) -> bool:
 
 
 def _earliest(principal: Principal, identifier: str) -> int:
-    """Where the caller's past begins in a room that shows only what came since joining."""
+    """Where the caller's past begins: at the joining, in a room that shows only what came since; at what the room keeps."""
     room_id = _uuid(identifier)
-    found = _memberships(principal, room_id).values_list("joined_seq", "room__history").first() if room_id else None
-    return found[0] if found is not None and found[1] == History.SINCE_JOINING else 0
+    found = _memberships(principal, room_id).select_related("room").first() if room_id else None
+    if found is None:
+        return 0
+    joined: int = found.joined_seq if found.room.history == History.SINCE_JOINING else 0
+    if found.room.retention_days is None:
+        return joined
+    return max(joined, last_before(room_stream(found.room_id), timezone.now() - timedelta(days=found.room.retention_days)))
 
 
 def _followers(identifier: str) -> Collection[UUID]:

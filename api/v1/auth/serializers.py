@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core.names import validate_shown_name
 from core.validators import JSONObjectValidator
 from users.choices import WeekStart
 from users.models import USERNAME_VALIDATOR, Session, User, UserProfile
@@ -58,7 +59,9 @@ class RegisterSerializer(serializers.Serializer[Any]):
     username = serializers.CharField(max_length=150, validators=[USERNAME_VALIDATOR])
     email = serializers.EmailField(max_length=254)
     password = PasswordField()
-    display_name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    display_name = serializers.CharField(
+        max_length=100, required=False, default="", allow_blank=True, validators=[validate_shown_name]
+    )
 
 
 class AcceptedSerializer(serializers.Serializer[Any]):
@@ -193,7 +196,7 @@ class RevokedSerializer(serializers.Serializer[Any]):
 
 class GuestSerializer(serializers.Serializer[Any]):
     invitation = serializers.CharField(max_length=1024)
-    display_name = serializers.CharField(max_length=100)
+    display_name = serializers.CharField(max_length=100, validators=[validate_shown_name])
 
 
 class GuestInvitationSerializer(serializers.Serializer[Any]):

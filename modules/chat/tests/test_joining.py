@@ -1,13 +1,17 @@
 """Coming in and going out: counts stay right under concurrency, and what came before stays hidden where it should."""
 
 import threading
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db import connection
+from django.utils import timezone
 
 from core.principals import Principal
 from events.models import Event
+from events.selectors import head
 from events.streams import earliest
 from modules.chat.choices import Role
 from modules.chat.exceptions import LastOwner, RoomFull
@@ -115,3 +119,17 @@ def test_two_owners_who_step_down_at_once_leave_one(user, other):
     )
     assert sorted(map(str, outcomes)) == sorted(map(str, [None, LastOwner]))
     assert Member.objects.filter(room=room, role=Role.OWNER).count() == 1
+
+
+def test_in_a_room_that_keeps_messages_for_days_the_past_of_its_stream_ends_with_them(user: User, other: User) -> None:
+    kept_for_a_day, for_ever = make_room(user, other, retention_days=1), make_room(user, other)
+    for room in (kept_for_a_day, for_ever):
+        write(room, user, "secret")
+    streams = [f"room:{room.pk}" for room in (kept_for_a_day, for_ever)]
+    principal = principal_of(other)
+    assert [earliest(principal, stream) for stream in streams] == [0, 0]
+    before = head(streams[0]).seq
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1), tick=False):
+        write(kept_for_a_day, user, "new")
+        assert [earliest(principal, stream) for stream in streams] == [before, 0]
+    assert head(streams[0]).seq == before + 1

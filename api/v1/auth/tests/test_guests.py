@@ -106,6 +106,7 @@ def test_a_forged_invitation_lets_nobody_in(api, invitation):
     [
         ({"display_name": ""}, {"display_name": "blank"}),
         ({"display_name": "x" * 101}, {"display_name": "max_length"}),
+        ({"display_name": "Ad\u200bmin"}, {"display_name": "hidden_characters"}),
         ({"display_name": "a\x00"}, {"display_name": "null_characters_not_allowed"}),
         ({"invitation": ""}, {"invitation": "blank"}),
         ({"invitation": "x" * 1025}, {"invitation": "max_length"}),

@@ -72,6 +72,8 @@ def test_what_is_not_the_persons_to_change_is_left_alone(as_user, user):
         ({"week_start": 10**30}, "week_start"),
         ({"display_name": "x" * 101}, "display_name"),
         ({"display_name": "a\x00b"}, "display_name"),
+        ({"display_name": "Ad\u200bmin"}, "display_name"),
+        ({"display_name": "\u202eemit"}, "display_name"),
         ({"display_name": None}, "display_name"),
         ({"display_name": ["x"]}, "display_name"),
         ({"first_name": "x" * 151}, "first_name"),

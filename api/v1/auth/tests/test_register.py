@@ -79,6 +79,7 @@ def test_a_registration_is_written_down_with_its_address(register):
         ({"password": "x" * 129}, {"password": "max_length"}),
         ({"password": "correct\x00horse"}, {"password": "null_characters_not_allowed"}),
         ({"password": None}, {"password": "null"}),
+        ({"display_name": "Ad\u200dmin"}, {"display_name": "hidden_characters"}),
         ({"display_name": "x" * 101}, {"display_name": "max_length"}),
         ({"display_name": 5.5, "email": 7}, {"email": "invalid"}),
     ],
