@@ -12,7 +12,7 @@ from api.tests.answers import error, wrong_fields
 from api.v1.chat.tests.room_support import at, data, everything, told
 from core.models import AuditEntry
 from modules.chat.choices import Role
-from modules.chat.models import Member, Room
+from modules.chat.models import Member, Mention, Room
 from modules.chat.tests.factories import make_room, put_in, write
 from users.models import User, UserProfile
 from users.tests.factories import make_guest, make_user
@@ -57,7 +57,7 @@ class TestTheList:
     def test_names_a_bad_parameter(self, as_user, room, query):
         assert [field for field, _ in wrong_fields(as_user.get(f"{at(room, 'members')}?{query}"))] == [query.partition("=")[0]]
 
-    def test_of_ten_thousand_costs_what_one_of_ten_does_and_is_full(self, as_user, user, settings):
+    def test_of_ten_thousand_costs_what_one_of_ten_does_and_is_full(self, api, as_user, user, settings):
         room = make_room(user, kind="public")
         crowd = User.objects.bulk_create(
             [User(username=f"crowd{n}", email=f"c{n}@example.com", password="!") for n in range(9999)]
@@ -78,7 +78,12 @@ class TestTheList:
         stranger = make_user()
         answer = as_user.post(at(room, "members"), {"user": str(stranger.pk)})
         assert error(answer) == (409, "room_full")
+        assert error(api.as_user(stranger).post(at(room, "join"))) == (409, "room_full")
         assert Member.objects.filter(room=room).count() == 10_000
+        with CaptureQueriesContext(connection) as queries:
+            assert as_user.post(at(room, "messages"), {"text": "@all hello"}).status_code == 201
+        assert len(queries) <= 15
+        assert Mention.objects.count() == 1
 
 
 class TestAdding:

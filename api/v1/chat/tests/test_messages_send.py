@@ -113,6 +113,19 @@ def test_a_burst_has_an_end_that_says_when_to_go_on(as_user, room):
     assert Message.objects.count() == 1
 
 
+def test_a_room_takes_a_burst_from_all_together(as_user, as_other, user, other):
+    room = make_room(user, other)
+    assert send(as_user, room).status_code == 201
+    Room.objects.filter(pk=room.pk).update(paced_until=timezone.now() + timedelta(seconds=30))
+    for caller in (as_user, as_other):
+        answer = send(caller, room)
+        assert error(answer) == (429, "rate_limited")
+        assert 20 < int(answer.headers["Retry-After"]) <= 31
+    assert Message.objects.count() == 1
+    Room.objects.filter(pk=room.pk).update(paced_until=timezone.now() - timedelta(seconds=1))
+    assert send(as_other, room).status_code == 201
+
+
 def test_slow_mode_is_a_pause_for_members(as_other, user, other):
     room = make_room(user, other, slow_mode_seconds=60)
     assert send(as_other, room).status_code == 201
