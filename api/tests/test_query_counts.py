@@ -149,7 +149,7 @@ def _more_of_chat(admin: User, number: int) -> None:
 
 
 def _count(caller: Caller, url: str) -> tuple[int, Any]:
-    # On a busy machine the cache has forgotten the caller while rows were made, or forgets it in between: the list takes the fewest.
+    # On a busy machine the cache forgets the caller while rows are made, or in between: the list itself takes the fewest.
     caller.get(url)
     counts = []
     for _ in range(2):
